@@ -1,0 +1,48 @@
+PYTHON ?= python3
+BIN    := .venv/bin
+READY  := .venv/.ready
+UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test tutorials generate docs dist clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# uv installs in seconds what takes pip minutes; where there is none, pip does
+$(READY): settings.ini setup.py pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv || true
+	if [ -x $(BIN)/uv ]; then $(UV) $(BIN)/python -e '.[dev,demo]'; else $(BIN)/python -m pip install -e '.[dev,demo]'; fi
+	touch $@
+
+.venv: $(READY)  ## make the environment, again when its requirements have changed
+
+demo: $(READY)  ## train, validate, interpret and export a 3D segmentation, without network
+	$(BIN)/fastmonai demo
+
+test: $(READY)  ## every check but cells marked slow or cuda
+	$(BIN)/python .ci/check.py
+
+tutorials: $(READY)  ## run every tutorial and keep its outputs
+	$(BIN)/nbdev-test nbs/tutorials --save --timing --n-workers 1 --flags 'slow data'
+	$(BIN)/nbdev-clean --fname nbs/tutorials
+
+generate: $(READY)  ## write the modules and README.md from the notebooks, and clean these
+	$(BIN)/nbdev-export
+	$(BIN)/nbdev-clean
+	$(BIN)/python docs/readme.py
+
+docs: $(READY)  ## build the website in _docs
+	$(UV) $(BIN)/python -e '.[docs]'
+	$(BIN)/python docs/build.py
+
+dist: $(READY)  ## build the wheel, install it in an environment of its own and run the demo there
+	rm -rf dist build
+	$(BIN)/python -m build --wheel
+	$(PYTHON) -m venv build/venv
+	$(UV) build/venv/bin/python "$$(ls $(CURDIR)/dist/*.whl)[demo]"
+	cd "$$(mktemp -d)" && $(CURDIR)/build/venv/bin/fastmonai demo
+
+clean:  ## remove what the other commands made, but .venv
+	rm -rf build dist _docs _proc *.egg-info
