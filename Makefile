@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
+DATA   := $(or $(FASTMONAI_TEST_DATA),$(abspath ../shared/data))
 UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
@@ -12,8 +13,7 @@ help:  ## show this list
 # uv installs in seconds what takes pip minutes; where there is none, pip does
 $(READY): settings.ini setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet uv || true
-	if [ -x $(BIN)/uv ]; then $(UV) $(BIN)/python -e '.[dev,demo]'; else $(BIN)/python -m pip install -e '.[dev,demo]'; fi
+	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo]' || $(BIN)/python -m pip install -e '.[dev,demo]'
 	touch $@
 
 .venv: $(READY)  ## make the environment, again when its requirements have changed
@@ -25,7 +25,7 @@ test: $(READY)  ## every check but cells marked slow or cuda
 	$(BIN)/python .ci/check.py
 
 tutorials: $(READY)  ## run every tutorial and keep its outputs
-	$(BIN)/nbdev-test nbs/tutorials --save --timing --n-workers 1 --flags 'slow data'
+	FASTMONAI_TEST_DATA=$(DATA) $(BIN)/nbdev-test nbs/tutorials --save --timing --n-workers 1 --flags 'slow $(if $(wildcard $(DATA)/.),data)'
 	$(BIN)/nbdev-clean --fname nbs/tutorials
 
 generate: $(READY)  ## write the modules and README.md from the notebooks, and clean these
@@ -33,9 +33,9 @@ generate: $(READY)  ## write the modules and README.md from the notebooks, and c
 	$(BIN)/nbdev-clean
 	$(BIN)/python docs/readme.py
 
-docs: $(READY)  ## build the website in _docs
+docs: $(READY)  ## build the website in _docs; RUN=--run runs the module notebooks first, for their pictures
 	$(UV) $(BIN)/python -e '.[docs]'
-	$(BIN)/python docs/build.py
+	$(BIN)/python docs/build.py $(RUN)
 
 dist: $(READY)  ## build the wheel, install it in an environment of its own and run the demo there
 	rm -rf dist build

@@ -5,7 +5,7 @@ the last line is the sum. `python .ci/check.py nbs/00_geometry.ipynb` runs the n
 """
 import ast, filecmp, multiprocessing, os, shutil, subprocess, sys, tempfile, time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -138,23 +138,35 @@ def run_notebook(path, has_data):
     return counts, +skipped, '\n'.join(report), time.time() - start
 
 
+def send_result(pipe, *args): pipe.send(run_notebook(*args))
+
+
+def in_own_process(context, path, has_data):
+    "What `run_notebook` gives, run in a fresh process, whose death is a failure of this notebook alone"
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=send_result, args=(sender, path, has_data))
+    process.start()
+    sender.close()
+    try: return receiver.recv()
+    except EOFError:
+        process.join()
+        return Counter(failed=1), {}, f'its process ended with exit code {process.exitcode}', 0
+
+
 def check_notebooks(paths, counts):
-    "Run the notebooks at `paths`, two at a time and each in a fresh process, and count their cells"
+    "Run the notebooks at `paths`, two at a time, and count their cells"
     has_data, before = DATA.is_dir(), files_in_nbs()
     print(f'Real images: {DATA}' if has_data else f'No folder {DATA}: cells marked data are skipped', flush=True)
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['fastai.vision.all', 'monai', 'nbdev.test'])  # imported once, not by each notebook
-    with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:
-        running = {pool.submit(run_notebook, p, has_data): p for p in reversed(paths)}  # the upper floors take longest
+    with ThreadPoolExecutor(2) as pool:
+        running = {pool.submit(in_own_process, context, p, has_data): p for p in reversed(paths)}  # the upper floors take longest
         for future in as_completed(running):
-            name = running[future].relative_to(ROOT)
-            try: found, skipped, report, seconds = future.result()
-            except Exception as e: found, skipped, report, seconds = Counter(failed=1), {}, f'{type(e).__name__}: {e}', 0
-            counts.update(found)
+            found, skipped, report, seconds = future.result()
             why = ', '.join(f'{n} {reason}' for reason, n in skipped.items())
-            print(f'{"FAILED" if found["failed"] else "ok":6} {name}: {found["passed"]} cells in {seconds:.0f} s' + (f'; skipped: {why}' if why else ''))
-            if report: print(report)
-            sys.stdout.flush()
+            print(f'{"FAILED" if found["failed"] else "ok":6} {running[future].relative_to(ROOT)}: {found["passed"]} cells in {seconds:.0f} s'
+                  + (f'; skipped: {why}' if why else '') + (f'\n{report}' if report else ''), flush=True)
+            counts.update(found)
     if left := sorted(str(p.relative_to(ROOT)) for p in files_in_nbs() - before):
         counts['failed'] += 1
         print('FAILED notebooks left files behind:', *left)

@@ -40,18 +40,20 @@ def _takes_indices(loss):
     "Does `loss` want class indices (B, …) rather than a mask (B, 1, …)?"
     return isinstance(loss, _index_losses) or (loss.func if isinstance(loss, partial) else loss) in (F.cross_entropy, F.nll_loss)
 
-def _class_indices(pred, targ):
-    "The mask or category `targ` as int64 indices without its channel axis; class probabilities of `pred`'s shape are kept"
-    if targ.shape == pred.shape and targ.is_floating_point(): return targ
-    if targ.ndim == pred.ndim and targ.shape[1] == 1: targ = targ.squeeze(1)
-    return targ.long()
+def _target(loss, pred, targ):
+    "`targ` in the shape and type that `loss` compares with `pred`, (B, C, …)"
+    if pred.ndim == targ.ndim + 1: targ = targ[:, None]
+    if pred.ndim == 2 and targ.numel() == pred.numel(): targ = targ.reshape(pred.shape)
+    if not _takes_indices(loss): return targ if targ.is_floating_point() else targ.to(pred.dtype)
+    probabilities = targ.shape == pred.shape and targ.is_floating_point() and pred.shape[1] > 1
+    return targ if probabilities else targ.squeeze(1).long()
 
 # %% ../nbs/07_vision_loss.ipynb #7c03090a
 def _levels(pred, targ):
-    "The outputs of a deeply supervised network as a list, the finest first; None if `pred` is a single output"
+    "The outputs of the model as a list, the finest first: more than one if it is deeply supervised"
     if isinstance(pred, (list, tuple)): return list(pred)
-    stacked = pred.ndim == targ.ndim + 1 and targ.ndim >= 4 and targ.is_floating_point() and targ.shape[1] in (1, pred.shape[2])
-    return list(pred.unbind(1)) if stacked else None
+    stacked = pred.ndim == 6 or (pred.ndim == 5 and targ.ndim == 4 and targ.shape[1] == 1)
+    return list(pred.unbind(1)) if stacked else [pred]
 
 def _at_size(targ, pred):
     "The mask `targ` (B, C, …) brought to the spatial size of `pred` by nearest neighbour"
@@ -91,7 +93,7 @@ class CustomLoss(nn.Module):
     ) -> Tensor: # A scalar; (B,) where `self.reduction` is 'none'
         "The loss of a batch"
         pred, targ = _plain(pred), _plain(targ)
-        levels = _levels(pred, targ) or [pred]
+        levels = _levels(pred, targ)
         if isinstance(self.loss_func, nn.Module): self.loss_func.to(levels[0].device)
         targ = targ.to(levels[0].device)
         if self.reduction != 'none': return self._supervised(levels, targ)
@@ -101,11 +103,12 @@ class CustomLoss(nn.Module):
         "The loss averaged over `levels`, with weights that halve"
         if len(levels) > 1 and isinstance(self.loss_func, DeepSupervisionLoss): return self.loss_func(levels, targ)
         weights = [.5**i for i in range(len(levels))]
-        return sum(w * self._one(o, _at_size(targ, o) if len(levels) > 1 else targ) for w,o in zip(weights, levels)) / sum(weights)
+        targs = [_at_size(targ, o) for o in levels] if len(levels) > 1 else [targ]
+        return sum(w * self._one(o, t) for w,o,t in zip(weights, levels, targs)) / sum(weights)
 
     def _one(self, pred, targ):
+        targ = _target(self.loss_func, pred, targ)
         _check_shapes(self.loss_func, pred, targ)
-        if _takes_indices(self.loss_func): targ = _class_indices(pred, targ)
         return self.loss_func(pred, targ).mean()
 
 # %% ../nbs/07_vision_loss.ipynb #308168bc
