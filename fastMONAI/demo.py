@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 'sample_at', 'corrupted', 'make_subject',
-           'make_demo_data']
+           'make_demo_data', 'demo_dataloaders', 'demo_learner']
 
 # %% ../nbs/20_demo.ipynb #1783c909
 import os, sys, tempfile, time
@@ -48,8 +48,8 @@ def mni152_template(
     return MedImage(torch.stack([torch.from_numpy(gaussian_filter(m.get_fdata(dtype=np.float32), smooth_mm)) for m in maps]), affine=maps[0].affine)
 
 # %% ../nbs/20_demo.ipynb #bc7085cc
-_protocols = ('RAS', (2.,2.,2.)), ('LPS', (1.8,1.8,2.4)), ('LAS', (2.2,2.2,2.2)), ('PIR', (1.8,1.8,2.4)) # axis codes; mm along these axes
-_fov_mm = dict(R=172, A=208, S=172)                                      # around a brain with room for its pose
+_protocols = [('RAS', (2.4,2.4,2.4)), ('LPS', (2.2,2.2,2.8)), ('PIR', (2.4,2.4,2.4)), ('LAS', (2.4,2.4,2.4)), ('ASR', (2.2,2.2,2.8))] # axis codes, mm
+_fov_mm = dict(R=172.8, A=211.2, S=172.8)                                # a brain with some room for its pose
 _brain_center = np.array([0., -18, 10])                                  # mm in the template's space
 
 def _rotation(rng, degrees):
@@ -132,15 +132,15 @@ _classes = ['background', 'grey matter', 'white matter']
 
 def make_demo_data(
     path=None, # Folder for the data sets; by default `demo` in `fastmonai_home()`
-    n=30, # Number of subjects
+    n=30, # Number of subjects, at least 5
     seed=0, # Another seed, other subjects
     progress=True, # Show a progress bar?
-)->pd.DataFrame: # Columns subject, protocol, image, mask (full paths), is_valid: every fifth subject is held out
+)->pd.DataFrame: # Columns subject, protocol, image, labels (full paths), is_valid (one of each five)
     "A data set of made-up subjects, written once"
     folder = Path(path or fastmonai_home()/'demo')/f'mni152-{n}-subjects-seed-{seed}'
     if not (folder/'dataset.csv').exists(): _write_demo_data(folder, n, seed, progress)
     df = pd.read_csv(folder/'dataset.csv')
-    return df.assign(**{c: [str(folder/f) for f in df[c]] for c in ('image', 'mask')})
+    return df.assign(**{c: [str(folder/f) for f in df[c]] for c in ('image', 'labels')})
 
 def _write_demo_data(folder, n, seed, progress):
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -150,11 +150,36 @@ def _write_demo_data(folder, n, seed, progress):
         for i in tqdm(range(n), desc='making subjects', disable=not progress):
             name, protocol = f'sub-{i+1:02}', _protocols[i % len(_protocols)]
             img, mask = make_subject(template, (seed, i), protocol)
-            row = dict(subject=name, protocol=protocol[0], image=f'{name}_t1.nii.gz', mask=f'{name}_labels.nii.gz', is_valid=i % 5 == 4)
+            row = dict(subject=name, protocol=protocol[0], image=f'{name}_t1.nii.gz', labels=f'{name}_labels.nii.gz', is_valid=i % 5 == i//5 % 5)
             img.save(new/row['image'], dtype=np.int16)
-            mask.save(new/row['mask'])
+            mask.save(new/row['labels'])
             rows.append(row)
         pd.DataFrame(rows).to_csv(new/'dataset.csv', index=False)
         try: new.rename(folder)
         except OSError as e:
             if not (folder/'dataset.csv').exists(): raise FileExistsError(f'{folder} is in the way and holds no dataset.csv: remove it') from e
+
+# %% ../nbs/20_demo.ipynb #ef1937ea
+def demo_dataloaders(
+    df, # What `make_demo_data` gives
+    path='.', # Where a `Learner` saves
+    bs=2, # Images in a batch
+    num_workers=None, # Processes that read images; by default at most 2
+)->tuple: # (DataLoaders, {size, reorder, resample})
+    "Images and masks in one orientation, at one spacing, of one size"
+    info = MedDataset(dataframe=df, image_col='image', reorder=True)
+    resample, reorder = info.suggestion()
+    size = info.calculate_target_size(resample, divisor=8)
+    dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), MedMaskBlock(codes=_classes)),
+                          get_x=ColReader('image'), get_y=ColReader('labels'), splitter=ColSplitter('is_valid'),
+                          item_tfms=[ZNormalization(), PadOrCrop(size)], reorder=reorder, resample=resample)
+    if num_workers is None: num_workers = min(2, os.cpu_count()) if sys.platform == 'linux' else 0
+    return dblock.dataloaders(df, path=path, bs=bs, num_workers=num_workers), dict(size=size, reorder=reorder, resample=resample)
+
+# %% ../nbs/20_demo.ipynb #9e09d933
+def demo_learner(
+    dls, # What `demo_dataloaders` gives
+)->Learner:
+    "A small 3D U-Net with Dice and cross-entropy loss"
+    model = UNet(spatial_dims=3, in_channels=1, out_channels=len(_classes), channels=(16,32,64,128), strides=(2,2,2), num_res_units=2)
+    return Learner(dls, model, loss_func=CustomLoss(loss_func=DiceCELoss(to_onehot_y=True, softmax=True)), metrics=multi_dice_score)

@@ -273,12 +273,13 @@ def _outside(coords, n): # more than half a voxel beyond the outermost centres
 # %% ../nbs/00_geometry.ipynb #1ee7c9ce
 def _resample_axis(t, axis, coords, mode):
     "`t` taken at `coords` (in voxels) along one axis"
-    n, coords = t.shape[axis], coords.to(t.device)
-    if mode == 'nearest': return t.index_select(axis, _nearest(coords, n))
+    n = t.shape[axis]
+    if mode == 'nearest': return t.index_select(axis, _nearest(coords, n).to(t.device))
     coords = coords.clamp(0, n-1)
     low = coords.floor().long()
-    weight = (coords - low).to(t.dtype).view([-1 if i == axis else 1 for i in range(t.ndim)])
-    return t.index_select(axis, low).lerp_(t.index_select(axis, (low+1).clamp(max=n-1)), weight)
+    weight = (coords - low).to(t.dtype).to(t.device).view([-1 if i == axis else 1 for i in range(t.ndim)])
+    low, high = low.to(t.device), (low+1).clamp(max=n-1).to(t.device)
+    return t.index_select(axis, low).lerp_(t.index_select(axis, high), weight)
 
 def _resample_axes(t, m, axes, shape, mode, fill):
     "Axis by axis, the one that shrinks most first: `t` (C,X,Y,Z) on the grid whose voxel map `m` mixes no axes"
@@ -302,7 +303,7 @@ def _resample_points(t, m, shape, mode, fill, slab=16):
         coords, o = plane + (i[s:s+slab,None]*m[:,0] + m[:,3])[:,None,None], out[:, s:s+slab]
         if mode == 'linear':
             outside = coords.abs() > 1 + 2*_eps/n.flip(0)
-            o[:] = F.grid_sample(t[None], coords[None].to(t), 'bilinear', 'border', align_corners=False)[0]
+            o[:] = F.grid_sample(t[None], coords[None].to(t.dtype).to(t.device), 'bilinear', 'border', align_corners=False)[0]
         else:
             outside, (a,b,c) = _outside(coords, n), (_nearest(coords[...,d], int(n[d])) for d in range(3))
             o[:] = t.flatten(1).index_select(1, ((a*t.shape[2] + b)*t.shape[3] + c).flatten().to(t.device)).view(o.shape)

@@ -14,7 +14,7 @@ import os, re, tempfile, warnings
 import nibabel as nib, numpy as np, torch
 from fastcore.foundation import L
 from isal import igzip, isal_zlib
-from .geometry import Geometry, spacing_of
+from .geometry import Geometry
 
 # %% ../nbs/01_image_io.ipynb #848df4bb
 class ImageError(ValueError):
@@ -113,11 +113,11 @@ def _itk_dtype(kind): # such as 'vector of 16-bit signed integer' or '64-bit flo
 
 def _text_header(path): # the fields of a NRRD or MetaImage header, in lower case, and where it ends
     with open(path, 'rb') as f: head = f.read(2**16)
-    fields, end = {}, 0
+    fields, end, mark = {}, 0, ':' if head.startswith(b'NRRD') else '='
     for line in head.splitlines(keepends=True):
         end += len(line)
         if not line.strip(): break # NRRD: an empty line
-        key, sep, value = line.decode('latin1').partition('=' if b'=' in line and b':=' not in line and not head.startswith(b'NRRD') else ':')
+        key, sep, value = line.decode('latin1').partition(mark)
         if sep: fields[key.strip().lower()] = value.strip()
         if key.strip().lower() == 'elementdatafile': break # MetaImage: the last field
     return fields, end
@@ -239,7 +239,7 @@ def _frame(path, index, count, d, available, compressed): # `d`: the frame's fie
         size=(int(d['Rows']), int(d['Columns'])), channels=3 if colour else 1,
         dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated']))//8}"),
         position=floats('ImagePositionPatient'), orientation=floats('ImageOrientationPatient'),
-        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing', (1.,1.)), thickness=floats('SliceThickness', (1.,))[0],
+        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing', (1.,1.)), thickness=floats('SliceThickness', (1.,))[0] or 1.,
         rescale=floats('RescaleSlope', (1.,)) + floats('RescaleIntercept', (0.,)))
 
 def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no image

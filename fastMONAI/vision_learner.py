@@ -6,16 +6,17 @@
 __all__ = ['store_variables', 'load_variables']
 
 # %% ../nbs/14_vision_learner.ipynb #b20a52fc
-import json, os, tempfile
+import json, os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from fastcore.basics import patch
 from fastai.learner import Learner
-from fastai.torch_core import to_detach
+from fastai.torch_core import to_device
 
-from .vision_core import MedBase, MedImage, MedMask, both_spellings
+from .vision_core import MedImage, MedMask, both_spellings
+from .vision_augmentation import OneOf, RandomTransform
 
 # %% ../nbs/14_vision_learner.ipynb #4ca2876e
 @both_spellings
@@ -47,3 +48,78 @@ def load_variables(
     if not isinstance(d, dict) or set(d) != {'size', 'reorder', 'resample'}:
         raise ValueError(f"{pkl_fn} holds {sorted(d) if isinstance(d, dict) else type(d).__name__}; expected the keys size, reorder and resample")
     return [d['size'], d['reorder'], d['resample']]
+
+# %% ../nbs/14_vision_learner.ipynb #3f38a580
+def _moves(t):
+    "Whether a transform moves voxels at random"
+    if isinstance(t, OneOf): return any(_moves(o) for o in t.transforms)
+    return isinstance(t, RandomTransform) and type(t).on_mask is not RandomTransform.on_mask
+
+def _undoable(t): return all(map(_undoable, t.transforms)) if isinstance(t, OneOf) else not _moves(t) or type(t).invert is not RandomTransform.invert
+
+class _Draws:
+    "Batches of the images of `dl` under a fresh draw of its random transforms; `undo` has what puts each item's prediction back"
+    def __init__(self, dl):
+        self.dl, self.undo = dl, []
+        for t in dl.after_item.fs:
+            if not _undoable(t): raise ValueError(f'tta cannot undo {t} on a mask: leave it out with item_tfms=, or use inference(tta=…), which flips')
+    def __len__(self): return -(-len(self.dl.dataset)//self.dl.bs)
+    def __iter__(self):
+        self.undo = []
+        for i in range(0, len(self.dl.dataset), self.dl.bs):
+            items = [self._item(j) for j in range(i, min(i + self.dl.bs, len(self.dl.dataset)))]
+            yield self.dl.after_batch(to_device(self.dl.do_batch(items), self.dl.device))
+
+    def _item(self, i):
+        x, steps = self.dl.dataset[i][:self.dl.n_inp], []
+        for t in self.dl.after_item.fs:
+            shape = x[0].shape
+            if not _moves(t): x = t(x, split_idx=0)
+            elif torch.rand(1).item() < t.p:
+                params = t.draw(x)
+                x = t.apply(x, params)
+                if _moves(t.transforms[params['index']] if isinstance(t, OneOf) else t): steps.append((t, params))
+            if steps and x[0].shape[1:] != shape[1:]: raise ValueError(f'tta cannot undo random transforms before {t}: list PadOrCrop first')
+        self.undo.append((steps, x[0].affine))
+        return x
+
+# %% ../nbs/14_vision_learner.ipynb #2da9d4dd
+def _put_back(pred, steps, affine):
+    "`pred` (C, *spatial) and its weights (1, *spatial), both through the inverse of `steps`"
+    both = MedImage(torch.cat([pred, torch.ones_like(pred[:1])]), affine=affine)
+    for t,params in reversed(steps): both = t.invert(both, params)
+    both = both.as_subclass(Tensor)
+    return both[:-1], both[-1:].clamp(0, 1)
+
+def _mask_tta(learn, dl, n, beta, use_max):
+    "Test-time augmentation of a segmentation, in the pose of the targets"
+    plain, targs = learn.get_preds(dl=dl, reorder=False)
+    total, weight, top, draws = torch.zeros_like(plain), torch.zeros_like(plain[:,:1]), plain.clone(), _Draws(dl)
+    for _ in range(n):
+        preds = learn.get_preds(dl=draws, reorder=False)[0]
+        for i,(p,undo) in enumerate(zip(preds, draws.undo)):
+            p, w = _put_back(p, *undo)
+            total[i] += p; weight[i] += w
+            top[i] = torch.maximum(top[i], p)
+    if use_max: return top, targs
+    mean = torch.where(weight > .5, total/weight.clamp(min=.5), plain)
+    return ((mean, plain) if beta is None else torch.lerp(mean, plain, beta)), targs
+
+# %% ../nbs/14_vision_learner.ipynb #f9b379fc
+_fastai_tta = Learner.tta
+
+@patch
+def tta(self:Learner,
+    ds_idx=1, # Which of the loaders to predict
+    dl=None, # A loader to predict instead
+    n=4, # Number of draws
+    item_tfms=None, # Transforms of an item, instead of the loader's
+    batch_tfms=None, # Transforms of a batch, instead of the loader's
+    beta=0.25, # Weight of the prediction without augmentation; None: return the two apart
+    use_max=False, # The maximum instead of the mean
+): # predictions, targets
+    "Predictions averaged over `n` random draws of the training transforms; a mask's are put back before averaging"
+    dl = self.dls[ds_idx].new(shuffle=False, drop_last=False) if dl is None else dl
+    if len(dl.dataset) == 0 or not isinstance(dl.dataset[0][-1], MedMask): return _fastai_tta(self, ds_idx, dl, n, item_tfms, batch_tfms, beta, use_max)
+    if item_tfms is not None or batch_tfms is not None: dl = dl.new(after_item=item_tfms, after_batch=batch_tfms)
+    return _mask_tta(self, dl, n, beta, use_max)
