@@ -18,6 +18,7 @@ from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 
 from .image_io import ImageError, image_files, read_header, read_image
+from .vision_core import both_spellings
 
 # %% ../nbs/09_dataset_info.ipynb #b8dee619
 def _ends_with(path: Path, postfix: str) -> bool:
@@ -50,6 +51,7 @@ def _list_files(path, img_list, dataframe, image_col, postfix: str) -> list:
 # %% ../nbs/09_dataset_info.ipynb #b9d268df
 class MedDataset:
     "The images of a folder, list or data frame: sizes, voxel sizes, orientations, label volumes. Headers only, unless voxels are asked for"
+    @both_spellings
     def __init__(self,
         path=None,  # folder, searched with all folders below it
         *,
@@ -59,14 +61,12 @@ class MedDataset:
         mask_col: str = 'mask_path',  # column of the masks' paths; the default is used where there is one
         postfix: str = '',  # take only files whose names, with or without extension, end with this
         reorder: bool = False,  # describe the images as they are after reordering to RAS
-        apply_reorder: bool | None = None,  # another spelling of `reorder`
         max_workers: int = 1,  # threads that read files
     ):
         self.files = _list_files(path, img_list, dataframe, image_col, postfix)
         has_masks = dataframe is not None and (mask_col != 'mask_path' or mask_col in dataframe)
         self.mask_files = _column(dataframe, mask_col) if has_masks else None
-        self.reorder = reorder if apply_reorder is None else apply_reorder
-        self.max_workers, self._errors = max_workers, {}
+        self.reorder, self.max_workers, self._errors = reorder, max_workers, {}
 
     def __len__(self): return len(self.files)
     def __repr__(self): return f'MedDataset({len(self)} files, first: {self.files[0]})'

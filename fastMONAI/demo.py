@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 'sample_at', 'corrupted', 'make_subject',
-           'make_demo_data', 'demo_dataloaders', 'demo_learner']
+           'make_demo_data', 'demo_dataloaders', 'demo_learner', 'history', 'show_history', 'predict_to_file',
+           'evaluate', 'save_demo_model', 'saved_figure', 'show_typical', 'score_table', 'run_demo']
 
 # %% ../nbs/20_demo.ipynb #1783c909
 import os, sys, tempfile, time
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -183,3 +185,151 @@ def demo_learner(
     "A small 3D U-Net with Dice and cross-entropy loss"
     model = UNet(spatial_dims=3, in_channels=1, out_channels=len(_classes), channels=(16,32,64,128), strides=(2,2,2), num_res_units=2)
     return Learner(dls, model, loss_func=CustomLoss(loss_func=DiceCELoss(to_onehot_y=True, softmax=True)), metrics=multi_dice_score)
+
+# %% ../nbs/20_demo.ipynb #0203a48d
+def history(
+    learn, # A trained `Learner`
+)->pd.DataFrame: # A row an epoch
+    "Losses and metrics of the last training"
+    return pd.DataFrame(learn.recorder.values, columns=learn.recorder.metric_names[1:-1]).rename_axis('epoch')
+
+def show_history(
+    epochs, # What `history` gives
+    metric='multi_dice_score', # Its column to draw beside the losses
+):
+    "Draw losses and one metric by epoch; returns the two axes"
+    fig,axs = plt.subplots(1, 2, figsize=(10,3.8), layout='constrained')
+    x, best = epochs.index + 1, epochs[metric].max()
+    for name,color in (('train_loss', 'C0'), ('valid_loss', 'C1')): axs[0].plot(x, epochs[name], 'o-', color=color, ms=4, label=name.split('_')[0])
+    axs[0].set(title='Loss', xlabel='epoch', ylim=(0, None))
+    axs[0].legend(frameon=False)
+    axs[1].plot(x, epochs[metric], 'o-', color='C2', ms=4)
+    axs[1].axhline(best, color='grey', lw=.8, ls='--')
+    axs[1].set(title=f'Dice of the validation subjects: {best:.3f} at best', xlabel='epoch', ylim=(0,1))
+    for ax in axs: ax.grid(alpha=.25); ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
+    return axs
+
+# %% ../nbs/20_demo.ipynb #2bebf9eb
+def predict_to_file(
+    learn, # A trained `Learner`
+    image, # Path of an image
+    save_path, # File to write: `.nii.gz`, `.nrrd`, …
+)->MedMask: # (1, X, Y, Z) on the file's own grid
+    "Predict the labels of an image file and write them on the grid of that file"
+    dl = learn.dls.test_dl([image], bs=1, num_workers=0)
+    seen, = dl.one_batch()
+    with learn.no_bar(): probabilities,_ = learn.get_preds(dl=dl)
+    grid = read_header(image).geometry
+    labels = MedImage(probabilities[0], affine=seen.affine[0]).resample(grid).argmax(0, keepdim=True)
+    mask = MedMask(labels.float(), affine=grid.affine)
+    mask.save(save_path)
+    return mask
+
+# %% ../nbs/20_demo.ipynb #1380cdbf
+def evaluate(
+    learn, # A trained `Learner`
+    df, # Rows of `make_demo_data` to predict
+    folder, # Where the predictions go
+)->pd.DataFrame: # A row for each subject and class: subject, class, dice, hd95_mm, prediction (path)
+    "Predict, write and score every subject of `df` on its file's own grid"
+    rows = []
+    for o in tqdm(df.itertuples(), total=len(df), desc='predicting'):
+        path = Path(folder)/f'{o.subject}_prediction.nii.gz'
+        pred, truth = predict_to_file(learn, o.image, path)[None], MedMask.create(o.labels)[None]
+        for name,dice,hd95 in zip(_classes[1:], calculate_dsc(pred, truth)[0].tolist(), calculate_hd95(pred, truth)[0].tolist()):
+            rows.append({'subject': o.subject, 'class': name, 'dice': dice, 'hd95_mm': hd95, 'prediction': str(path)})
+    return pd.DataFrame(rows)
+
+# %% ../nbs/20_demo.ipynb #41100735
+def save_demo_model(
+    learn, # A trained `Learner`
+    settings, # dict of size, reorder and resample
+    folder, # Where to write
+):
+    "Write `model.pkl`, `model.safetensors` and `settings.json`"
+    from safetensors.torch import save_file
+    folder = Path(folder).resolve()
+    learn.export(folder/'model.pkl')
+    save_file({k: v.contiguous() for k,v in learn.model.state_dict().items()}, folder/'model.safetensors')
+    store_variables(folder/'settings.json', **settings)
+
+@contextmanager
+def saved_figure(
+    path, # File to write
+):
+    "Save and close the figure that is drawn inside the `with` block"
+    yield
+    plt.savefig(path, dpi=110, bbox_inches='tight')
+    plt.close()
+
+# %% ../nbs/20_demo.ipynb #a0ceb3d6
+def show_typical(
+    df, # What `make_demo_data` gives
+    scores, # What `evaluate` gives
+):
+    "Draw image, truth and prediction of the subject of median Dice, on its file's own grid; returns the axes"
+    dice = scores.groupby('subject').dice.mean()
+    subject = dice.sort_values().index[(len(dice) - 1)//2]
+    row = df.set_index('subject').loc[subject]
+    prediction = scores.set_index('subject').prediction.loc[[subject]].iloc[0]
+    axs = show_segmentation_comparison(MedImage.create(row.image), MedMask.create(row.labels), MedMask.create(prediction), metric_value=dice[subject])
+    axs[0].set_title(f'{subject}, stored as {row.protocol}')
+    return axs
+
+def score_table(
+    scores, # What `evaluate` gives
+)->pd.DataFrame: # A row a class, and one for their mean: mean and lowest Dice, mean and highest 95th percentile Hausdorff distance in mm
+    "Scores by class"
+    columns = dict(dice=('dice', 'mean'), lowest=('dice', 'min'), hd95_mm=('hd95_mm', 'mean'), highest_mm=('hd95_mm', 'max'))
+    return pd.concat([scores.groupby('class').agg(**columns), scores.assign(**{'class': 'mean'}).groupby('class').agg(**columns)])
+
+# %% ../nbs/20_demo.ipynb #b8a38833
+_made = {'batch.png': 'training images with their labels', 'curves.png': 'losses and Dice by epoch', 'results.png': 'validation: target and prediction',
+         'hardest.png': 'the validation subjects of largest loss', 'prediction.png': "a typical prediction on its file's own grid",
+         'predictions': 'a NIfTI mask for each validation subject, over whose image any viewer can lay it', 'scores.csv': 'Dice and Hausdorff distance by subject and class',
+         'history.csv': 'losses and Dice by epoch', 'model.pkl': "the Learner, for load_learner (a pickle: open only those you trust)",
+         'model.safetensors': 'the weights alone', 'settings.json': 'how images are prepared for the model'}
+
+def _report(out, df, scores, seconds):
+    "Print what was reached and what was made"
+    first = scores.iloc[0]
+    print(f"\nvalidation subjects on their files' own grids\n\n{score_table(scores).round(3).to_string()}\n")
+    print(f'in {out.resolve()}:')
+    for name,what in _made.items(): print(f'  {name:18} {what}')
+    print(f'\nlook at a prediction in a viewer: {first.prediction} over {df.set_index("subject").image[first.subject]}')
+    print(f'mean Dice {scores.dice.mean():.3f}, {seconds/60:.1f} minutes')
+
+# %% ../nbs/20_demo.ipynb #f5b266cb
+def run_demo(
+    out='fastmonai-demo', # Folder for what is made
+    epochs=15, # Passes over the training subjects
+    n=30, # Number of subjects to make
+    seed=0, # Seed of subjects and training
+    data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
+    num_workers=None, # Processes that read images; by default at most 2
+)->pd.DataFrame: # What `evaluate` gives
+    "Make a data set, train on it, look at the results, predict, and keep the model"
+    started, out = time.perf_counter(), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    set_seed(seed)
+    df = make_demo_data(data, n, seed)
+    print(f"\n{len(df)} subjects in {Path(df.image[0]).parent}, {df.is_valid.sum()} of them held out\n")
+    print(MedDataset(dataframe=df, image_col='image').summary().drop(columns='example_path').to_string(index=False), '\n')
+
+    dls, settings = demo_dataloaders(df, out, num_workers=num_workers)
+    print(f"every image is reordered to RAS, resampled to {settings['resample']} mm, padded or cropped to {settings['size']} voxels\n")
+    with saved_figure(out/'batch.png'): dls.train.new(bs=8).show_batch(max_n=8, nrows=2, anatomical_plane=2)
+
+    learn = demo_learner(dls)
+    learn.fit_one_cycle(epochs, 4e-3)
+    history(learn).to_csv(out/'history.csv')
+    with saved_figure(out/'curves.png'): show_history(history(learn))
+    with saved_figure(out/'results.png'): learn.show_results(max_n=3, anatomical_plane=2)
+    with saved_figure(out/'hardest.png'): SegmentationInterpretation.from_learner(learn).plot_top_losses(2, anatomical_plane=1)
+
+    scores = evaluate(learn, df[df.is_valid], out/'predictions')
+    scores.to_csv(out/'scores.csv', index=False)
+    with saved_figure(out/'prediction.png'): show_typical(df, scores)
+    save_demo_model(learn, settings, out)
+    _report(out, df, scores, time.perf_counter() - started)
+    return scores

@@ -315,7 +315,7 @@ def _read_channels(cls, paths, nonfinite, grids):
     first, others = parts[0], parts[1:]
     for p,o in zip(paths[1:], others):
         if o.geometry.close_to(first.geometry): continue
-        found = f'{p} ({_grid_words(o)}) lies on another grid than {paths[0]} ({_grid_words(first)})'
+        found = f'channel {p} ({_grid_words(o)}) lies on another grid than {paths[0]} ({_grid_words(first)})'
         if grids == 'error' or o.n_spatial != first.n_spatial: raise ValueError(f"{found}: resample it first, or allow grids='resample'")
         warnings.warn(f'{found}: it is resampled onto the first', stacklevel=4)
     others = [o if o.geometry.close_to(first.geometry) else o.resample(first.geometry) for o in others]

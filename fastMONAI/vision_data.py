@@ -39,7 +39,10 @@ class OpenItem(Transform):
     def __init__(self, cls=MedImage, nonfinite='error', grids='resample'):
         super().__init__()
         store_attr()
-    def encodes(self, o): return self.cls.create(o, nonfinite=self.nonfinite, grids=self.grids)
+    def encodes(self, o):
+        with warnings.catch_warnings():             # said once, when the loaders were built
+            warnings.filterwarnings('ignore', 'channel .* lies on another grid')
+            return self.cls.create(o, nonfinite=self.nonfinite, grids=self.grids)
 
 # %% ../nbs/12_vision_data.ipynb #34a3db6a
 @dataclass
@@ -107,7 +110,7 @@ def check_headers(sources, max_workers=None, progress=None):
     return [h for h,_ in res]
 
 # %% ../nbs/12_vision_data.ipynb #8b0719d2
-def check_images(headers):
+def check_images(headers, grids='resample'):
     "Whether all images (lists of headers, one a channel) have the same number of channels and of axes"
     def _kind(hs): return sum(h.channels for h in hs), hs[0].geometry.ndim
     headers = [hs for hs in headers if hs]
@@ -115,6 +118,12 @@ def check_images(headers):
         if _kind(hs) != _kind(headers[0]):
             (c,d), (c0,d0) = _kind(hs), _kind(headers[0])
             raise ValueError(f'{hs[0].path} has {c} channel(s) in {d}D, but {headers[0][0].path} has {c0} in {d0}D: one network cannot take both')
+    off = [(hs[0],h) for hs in headers for h in hs[1:] if not h.geometry.close_to(hs[0].geometry)]
+    if not off: return
+    first,h = off[0]
+    found = f'{len({f.path for f,_ in off})} of {len(headers)} images have channels on differing grids; the first is {h.path} ({_words(h)}) beside {first.path} ({_words(first)})'
+    if grids == 'error': raise ValueError(f"{found}: resample them, or allow grids='resample'")
+    warnings.warn(f'{found}: channels are resampled onto the first', stacklevel=3)
 
 def check_masks(images, masks, match_masks='resample'):
     "Whether every mask lies on its image's grid; those that do not can be resampled onto it, or are refused"
@@ -204,13 +213,14 @@ class MedDataBlock(DataBlock):
         resample=None, # Voxel spacing in mm, a number or one an axis; None: as in the file
         group_col=None, # Column that names the patient: each stays on one side of the split
         nonfinite='error', # NaN and infinite voxels: 'error', 'keep', or a number to put in their place
+        grids='resample', # Channels of one image on differing grids: 'resample' onto the first, or 'error'
         match_masks='resample', # A mask on another grid than its image: 'resample' or 'error'
         check=True, # Read every header when loaders are built
         **kwargs, # get_x, get_y, get_items, splitter
     ):
         blocks = L(self.blocks if blocks is None else blocks)
         super().__init__(blocks, dl_type, getters, n_inp, None, batch_tfms, **kwargs)
-        store_attr('reorder,resample,group_col,nonfinite,match_masks,check')
+        store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check')
         self.new(item_tfms, batch_tfms)
 
     def new(self, item_tfms=None, batch_tfms=None):
@@ -246,7 +256,7 @@ def _pipeline(self:MedDataBlock, i, image_at):
     if not any(opens): return get + self.type_tfms[i]
     is_mask = i >= self.n_inp and issubclass(next(filter(None, opens)), MedMask)
     if is_mask: get = L(PairReader(getter, self.getters[image_at]))
-    new = partial(OpenMask, codes=self.codes) if is_mask else OpenItem
+    new = partial(OpenMask, codes=self.codes) if is_mask else partial(OpenItem, grids=self.grids)
     tfms = [t if c is None else new(c, nonfinite=self.nonfinite) for t,c in zip(self.type_tfms[i], opens)]
     return get + L(tfms) + L(self.grid_tfms)
 
@@ -297,7 +307,7 @@ def check_items(self:MedDataBlock, items, tfms):
         sources = _read_all(get, items, 'the mask' if isinstance(opener, OpenMask) else 'the image')
         headers = check_headers([getattr(s, 'mask', s) for s in sources])
         if not isinstance(opener, OpenMask):
-            check_images(headers)
+            check_images(headers, self.grids)
             image_headers = image_headers or headers
             continue
         check_masks(image_headers, headers, self.match_masks)
@@ -379,7 +389,8 @@ class MedImageDataLoaders(DataLoaders):
         group_col=None, # Column that names the patient: each stays on one side of the split
         item_tfms=None, batch_tfms=None, # Transforms of an item, of a batch
         reorder=False, resample=None, # Reorder to RAS; voxel spacing in mm
-        nonfinite='error', match_masks='resample', check=True, img_cls=MedImage, # As in `MedDataBlock`
+        nonfinite='error', grids='resample', match_masks='resample', check=True, # As in `MedDataBlock`
+        img_cls=MedImage, # The class that opens images
         **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     ):
         "From a data frame of paths and targets"
@@ -393,7 +404,7 @@ class MedImageDataLoaders(DataLoaders):
         splitter = splitter or _splitter(df, valid_col, group_col, valid_pct, seed)
         dblock = MedDataBlock((ImageBlock(img_cls), y_block), get_x=PathReader(fn_col, base, suff), get_y=get_y, splitter=splitter, item_tfms=item_tfms,
                               batch_tfms=batch_tfms, reorder=reorder, resample=resample, group_col=group_col, nonfinite=nonfinite,
-                              match_masks=match_masks, check=check)
+                              grids=grids, match_masks=match_masks, check=check)
         return cls.from_dblock(dblock, df, path=path, **kwargs)
 
 def _known_column(df, col, role):
@@ -402,7 +413,8 @@ def _known_column(df, col, role):
 def _splitter(df, valid_col, group_col, valid_pct, seed):
     if valid_col is not None:
         valid_col = _col_name(df, valid_col)
-        _column(df, valid_col, 'valid_col')
+        wrong = [o for o in _column(df, valid_col, 'valid_col').unique() if o not in (0, 1)]
+        if wrong: raise ValueError(f'valid_col={valid_col!r} holds {wrong[0]!r}; expected True and False (or 1 and 0)')
         return ColSplitter(valid_col)
     return GroupSplitter(group_col, valid_pct, seed) if group_col is not None else RandomSplitter(valid_pct, seed=seed)
 
