@@ -9,7 +9,7 @@ from pathlib import Path
 from fastcore.nbio import mk_cell, write_nb
 from nbdev.process import NBProcessor
 from nbdev.processors import add_show_docs, clean_magics, hide_, hide_line, rm_export, rm_header_dash, strip_ansi
-from nbdev.showdoc import show_doc
+from nbdev.showdoc import MarkdownRenderer, show_doc
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT/'build/docs'
@@ -45,8 +45,8 @@ def api_doc(module, name):
     "Markdown for `name` in `module`: link target, heading, signature with the parameters' comments, docstring"
     obj = module
     for part in name.split('.'): obj = getattr(obj, part)
-    text = show_doc(obj, name=name, title_level=3 + ('.' in name))._repr_markdown_()
-    return f'({label(module, name)})=\n' + text.removeprefix('---').lstrip()
+    doc = show_doc(obj, renderer=MarkdownRenderer, name=name)  # None for what only dispatches on types
+    return f'({label(module, name)})=\n{"####" if "." in name else "###"} {name}\n\n{doc._repr_markdown_()}' if doc else ''
 
 
 def shown_name(cell):
@@ -64,8 +64,9 @@ def module_page(notebook, module, labels):
         cell.metadata = {}
         if name := shown_name(cell):
             names = [name] + [m for m in methods(module, name) if m not in shown]
-            labels.update({n: label(module, n) for n in names})
-            cell.update(mk_cell('\n\n'.join(api_doc(module, n) for n in names), 'markdown'))
+            docs = {n: doc for n in names if (doc := api_doc(module, n))}
+            labels.update({n: label(module, n) for n in docs})
+            cell.update(mk_cell('\n\n'.join(docs.values()), 'markdown'))
             cell.pop('outputs', None)
     return nb
 
