@@ -76,8 +76,9 @@ def link_names(nb, labels):
     def link(m): return f'[{m[0]}](#{labels[m[1]]})' if m[1] in labels else m[0]
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
-        parts = re.split(r'(```.*?```)', cell.source, flags=re.DOTALL)
-        cell.source = ''.join(p if p.startswith('```') else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
+        cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
+        parts = re.split(r'(```.*?```|^#.*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
+        cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
 
 
 def contents(title, pages, hidden=False):
@@ -86,18 +87,21 @@ def contents(title, pages, hidden=False):
     return toc if hidden else f'# {title}\n\n{toc}\n'
 
 
+def plain_page(notebook): return NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
+
+
 def write_pages(nbs):
     "Write every page and the lists that lead to them"
     labels, pages = {}, {}
     for notebook in sorted(nbs.glob('[0-9]*.ipynb')):
-        module = importlib.import_module(f'fastMONAI.{page_name(notebook)}')
-        pages[f'api/{page_name(notebook)}'] = module_page(notebook, module, labels)
-    for notebook in sorted((nbs/'tutorials').glob('*.ipynb')):
-        pages[f'tutorials/{page_name(notebook)}'] = NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
-    index = NBProcessor(nbs/'index.ipynb', procs=[hide_], process=True).nb
-    guides = [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
-    index.cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG'], hidden=True), 'markdown'))
-    for name, nb in (pages | {'index': index}).items():
+        name = page_name(notebook)
+        if (ROOT/f'fastMONAI/{name}.py').exists(): pages[f'api/{name}'] = module_page(notebook, importlib.import_module(f'fastMONAI.{name}'), labels)
+        else: pages[name] = plain_page(notebook)
+    for notebook in sorted((nbs/'tutorials').glob('*.ipynb')): pages[f'tutorials/{notebook.stem}'] = plain_page(notebook)
+    guides = [p for p in pages if '/' not in p] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
+    pages['index'] = plain_page(nbs/'index.ipynb')
+    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG'], hidden=True), 'markdown'))
+    for name, nb in pages.items():
         link_names(nb, labels)
         (PAGES/name).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, PAGES/f'{name}.ipynb')

@@ -38,6 +38,7 @@ def _list_files(path, img_list, dataframe, image_col, postfix: str) -> list:
     if path is not None:
         if not Path(path).is_dir(): raise ValueError(f'{path}: not a folder; a list of files goes to img_list, a data frame to dataframe')
         files = image_files(path)
+    elif isinstance(img_list, (str, Path)): raise TypeError(f'img_list is a list of files, not {str(img_list)!r}; a folder goes to path')
     elif img_list is not None: files = [Path(o) for o in img_list]
     else:
         if image_col is None: raise TypeError('MedDataset needs image_col with a dataframe')

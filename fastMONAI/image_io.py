@@ -26,7 +26,7 @@ def _blame(path): # any library's error becomes an ImageError that names the fil
     except (ImageError, FileNotFoundError, PermissionError, MemoryError, ImportError): raise
     except Exception as e:
         reason = ' '.join(str(e).split()) or type(e).__name__
-        raise ImageError(f'{path}: {re.sub(r"^.*ITK ERROR: [^:]*: ", "", reason)[-300:].removeprefix(f"{path}: ")}') from e
+        raise ImageError(f'{path}: {re.sub(r"^.*(ITK ERROR: [^:]*|sitk::ERROR): ", "", reason)[-300:].removeprefix(f"{path}: ")}') from e
 
 # %% ../nbs/01_image_io.ipynb #7a6709ef
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def _open_nibabel(path):
     spatial, channels = _nifti_axes(path, proxy.shape)
     dtype, compressed = proxy.dtype, file.suffix in ('.gz', '.mgz')
     if dtype.kind == 'c': raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
+    if isinstance(image, nib.Nifti1Image) and proxy.offset < image.header.sizeof_hdr:
+        raise ImageError(f'{path}: the header says its voxels start at byte {proxy.offset}, which is inside the header: it is damaged')
     offset = 0 if compressed else proxy.offset
     _check_size(path, proxy.shape, dtype.itemsize, file.stat().st_size - offset, compressed)
     if dtype.names: channels *= 3 # RGB, and RGBA without its alpha
@@ -222,7 +224,10 @@ def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in 
     if not _is_dicom(path): return ()
     with _blame(path), open(path, 'rb') as f:
         ds = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=_dicom_tags)
-        if not ds.get('Rows') or not ds.get('Columns') or ds.get('Modality') in ('SEG', 'SM'): return ()
+        if ds.get('Modality') in ('SEG', 'SM'): return ()
+        if not ds.get('Rows') or not ds.get('Columns'):
+            if 'Image Storage' in ds.file_meta.get('MediaStorageSOPClassUID', pydicom.uid.UID('')).name: raise ImageError(f'{path}: ends before its pixels: it is truncated')
+            return ()
         top = {e.keyword: e.value for e in ds}
         shared = [_fields(g) for g in ds.get('SharedFunctionalGroupsSequence') or [{}]][0]
         frames = [top | shared | _fields(g) for g in ds.get('PerFrameFunctionalGroupsSequence') or [{}]]

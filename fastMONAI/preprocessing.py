@@ -98,7 +98,9 @@ class Resample(MedTransform):
     ):
         super().__init__()
         self.spacing = _positive(spacing, 'spacing')
-    def on_image(self, img): return img if np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6, atol=0) else img.resample(self.spacing)
+    def on_image(self, img):
+        as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
+        return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6, atol=0) else img.resample(self.spacing)
     on_mask = on_image
     def inverse(self, x, geometry): return x.resample(geometry)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from fastcore.basics import noop
 
 from .geometry import Geometry, resample
-from .preprocessing import MedTransform, map_item, transform_from_spec
+from .preprocessing import MedTransform, map_item, transform_from_spec, _positive
 from .vision_core import MedBase, MedImage, MedMask
 
 # %% ../nbs/11_vision_augmentation.ipynb #05602de7
@@ -390,6 +390,8 @@ class RandomCutout(RandomTransform):
         super().__init__(p)
         if not 0 < holes <= (holes if max_holes is None else max_holes): raise ValueError(f'expected 0 < holes <= max_holes, not {holes} and {max_holes}')
         if isinstance(fill, str) and fill not in _cutout_fills: raise ValueError(f"fill must be a number, 'min', 'max' or 'mean', not {fill!r}")
+        for name,v in (('spatial_size', spatial_size), ('max_spatial_size', max_spatial_size)):
+            if v is not None: _positive(v, name, whole=True)
         self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = holes, max_holes, spatial_size, max_spatial_size
         self.fill, self.mask_only = fill, mask_only
 
@@ -434,6 +436,7 @@ class OneOf(RandomTransform):
         p=1, # Probability that an item is transformed
     ):
         super().__init__(p)
+        if isinstance(transform_dict, RandomTransform): raise TypeError(f'OneOf takes a list or dictionary of random transforms, not {transform_dict}')
         self.transform_dict = dict(transform_dict) if isinstance(transform_dict, dict) else {t: 1 for t in transform_dict}
         self.transforms, self.weights = list(self.transform_dict), list(self.transform_dict.values())
         wrong = [o for o in self.transforms if not isinstance(o, RandomTransform)]

@@ -304,6 +304,7 @@ def save(self:MedBase,
 # %% ../nbs/03_vision_core.ipynb #7ee32503
 def _channels_first(x):
     "An array or tensor of 2 to 4 axes as (C, H, W) or (C, X, Y, Z)"
+    if x.is_complex(): raise ValueError('an array of complex numbers is no image: give magnitude, or real and imaginary parts as channels')
     if x.ndim == 2 or (x.ndim == 3 and not (x.shape[0] <= 4 < min(x.shape[1:]))): return x[None]
     if x.ndim in (3, 4): return x
     raise ValueError(f'an array of shape {tuple(x.shape)} is no image: expected (H, W), (C, H, W), (X, Y, Z) or (C, X, Y, Z)')
@@ -333,6 +334,7 @@ def create(cls,
     grids='resample', # Channels on differing grids: 'resample' onto the first with a warning, or 'error'
 ):
     "Open an image: (C, X, Y, Z) or (C, H, W), float32, with its affine"
+    if grids not in ('resample', 'error'): raise ValueError(f"grids must be 'resample' or 'error', not {grids!r}")
     if isinstance(fn, cls) and fn.affine is not None: return fn
     if isinstance(fn, (str, Path)):
         x, geometry = read_image(fn, nonfinite=nonfinite)
@@ -340,7 +342,8 @@ def create(cls,
     if isinstance(fn, (np.ndarray, Tensor)):
         if affine is None: affine = _affine_in(fn)
         x = torch.as_tensor(np.ascontiguousarray(fn)) if isinstance(fn, np.ndarray) else fn.as_subclass(Tensor)
-        return cls(_channels_first(x).float(), np.eye(4) if affine is None else affine)
+        x = _channels_first(x).float()
+        return cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine)
     if isinstance(fn, (list, L)): return _read_channels(cls, list(fn), nonfinite, grids)
     raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, an array or a tensor')
 

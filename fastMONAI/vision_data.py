@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OpenItem', 'MaskSource', 'PairReader', 'OpenMask', 'image_paths', 'image_geometry', 'MedMaskBlock', 'check_headers',
-           'check_images', 'check_masks', 'check_codes', 'check_labels', 'GroupSplitter', 'check_groups',
+           'check_images', 'check_masks', 'check_codes', 'check_labels', 'one_size', 'GroupSplitter', 'check_groups',
            'MedDataBlock', 'PathReader', 'MedImageDataLoaders', 'show_batch', 'show_results', 'plot_top_losses']
 
 # %% ../nbs/12_vision_data.ipynb #e7c6673f
@@ -96,7 +96,7 @@ def _first_of(bad, n, what):
 
 def _header_or_error(o):
     "(headers, None) of the files of an item's source, or (None, one line on what is wrong)"
-    if not isinstance(o, (*_openable, MaskSource)): return None, f'{o!r} is no path: fill in or drop that row'
+    if not isinstance(o, _openable): return None, f'{o!r} is no path: fill in or drop that row' if pd.api.types.is_scalar(o) else f'a {type(o).__name__} is no path: does a getter such as get_x=ColReader(…) fit the items?'
     try: return [read_header(p) for p in image_paths(o)], None
     except (OSError, ValueError) as e: return None, str(e)
 
@@ -129,7 +129,8 @@ def check_masks(images, masks, match_masks='resample'):
     "Whether every mask lies on its image's grid; those that do not can be resampled onto it, or are refused"
     off = [(i[0],m[0]) for i,m in zip(images, masks) if i and m and not m[0].geometry.close_to(i[0].geometry)]
     for i,m in off:
-        if i.geometry.ndim != m.geometry.ndim or not _overlap(i.geometry, m.geometry):
+        if i.geometry.ndim != m.geometry.ndim: raise ValueError(f'mask {m.path} is {m.geometry.ndim}D and its image {i.path} {i.geometry.ndim}D')
+        if not _overlap(i.geometry, m.geometry):
             raise ValueError(f'mask {m.path} and image {i.path} do not overlap in space: one of the two has a wrong affine or belongs to another case')
     if not off: return
     i,m = off[0]
@@ -160,9 +161,21 @@ def _short(o): return ', '.join(f'{l:g}' for l in o[:5]) + (', …' if len(o) > 
 def check_labels(values, vocab=None, whose='the declared classes'):
     "Whether no label is missing and all are in `vocab`, where there is one"
     for i,v in enumerate(values):
+        if isinstance(v, (pd.Series, pd.DataFrame)): raise ValueError(f'the label of item {i} is a whole row: name its column, such as get_y=ColReader(…)')
         for o in v if is_listy(v) else [v]:
             if pd.api.types.is_scalar(o) and pd.isna(o): raise ValueError(f'the label of item {i} is missing ({o!r}): fill it in or drop that row')
             if vocab is not None and o not in vocab: raise ValueError(f'the label {o!r} of item {i} is outside {whose} {list(vocab)}')
+
+# %% ../nbs/12_vision_data.ipynb #acc47475
+def one_size(
+    samples, # List of items, tuples of images, masks and targets
+):
+    "The `samples` of a batch themselves, or one ValueError where their images or masks differ in size"
+    if not isinstance(samples, list): return samples
+    for part in zip(*samples):
+        shapes = list(dict.fromkeys(tuple(o.shape) for o in part if isinstance(o, MedBase)))
+        if len(shapes) > 1: raise ValueError(f'the images (or masks) of a batch must have one size, found {shapes[0]} and {shapes[1]}: add PadOrCrop(size) to item_tfms')
+    return samples
 
 # %% ../nbs/12_vision_data.ipynb #f6edc230
 def GroupSplitter(
@@ -173,15 +186,20 @@ def GroupSplitter(
     "Split a data frame at random so that no group is on both sides"
     def _inner(o):
         from sklearn.model_selection import GroupShuffleSplit
+        _check_pct(valid_pct)
+        if _column(o, group_col, 'group_col').nunique() < 2: raise ValueError(f'group_col={group_col!r} holds one group only: nothing is left to hold out')
         train, valid = next(GroupShuffleSplit(n_splits=1, test_size=valid_pct, random_state=seed).split(o, groups=_groups(o, group_col)))
         return L(train.tolist(), use_list=True), L(valid.tolist(), use_list=True)
     return _inner
 
 def _column(df, col, role):
     if not isinstance(df, pd.DataFrame): raise TypeError(f'{role} needs a DataFrame of items, not a {type(df).__name__}')
-    if col not in df.columns: raise KeyError(f"{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}")
+    if col not in df.columns: raise ValueError(f"{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}")
     if df[col].isna().any(): raise ValueError(f'{role}={col!r} is NaN in {df[col].isna().sum()} of {len(df)} rows, first in row {df.index[df[col].isna()][0]!r}: fill it in')
     return df[col]
+
+def _check_pct(valid_pct):
+    if not 0 <= valid_pct < 1: raise ValueError(f'valid_pct is the share held out, from 0 to below 1, not {valid_pct!r}')
 
 def _groups(df, group_col): return _column(df, group_col, 'group_col').values
 
@@ -218,13 +236,18 @@ class MedDataBlock(DataBlock):
         check=True, # Read every header when loaders are built
         **kwargs, # get_x, get_y, get_items, splitter
     ):
+        for name,v in dict(grids=grids, match_masks=match_masks).items():
+            if v not in ('resample', 'error'): raise ValueError(f"{name} must be 'resample' or 'error', not {v!r}")
         blocks = L(self.blocks if blocks is None else blocks)
         super().__init__(blocks, dl_type, getters, n_inp, None, batch_tfms, **kwargs)
+        self.dls_kwargs = {'before_batch': one_size, **self.dls_kwargs}
         store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check')
         self.new(item_tfms, batch_tfms)
 
     def new(self, item_tfms=None, batch_tfms=None):
         "A block with other transforms; all that are given are kept, two of one class too"
+        for t in (*L(item_tfms), *L(batch_tfms)):
+            if not callable(t): raise TypeError(f'item_tfms and batch_tfms are transforms such as PadOrCrop(64), not {t!r}')
         super().new(None, batch_tfms)
         self.item_tfms = self.default_item_tfms + L(item_tfms).map(instantiate)
         return self
@@ -305,9 +328,9 @@ def check_items(self:MedDataBlock, items, tfms):
         if opener is None: continue
         get = Pipeline([t for t in p[:p.index(opener)]])
         sources = _read_all(get, items, 'the mask' if isinstance(opener, OpenMask) else 'the image')
-        headers = check_headers([getattr(s, 'mask', s) for s in sources])
+        headers = check_headers([s.mask if isinstance(s, MaskSource) else s for s in sources])
+        check_images(headers, self.grids)
         if not isinstance(opener, OpenMask):
-            check_images(headers, self.grids)
             image_headers = image_headers or headers
             continue
         check_masks(image_headers, headers, self.match_masks)
@@ -362,7 +385,7 @@ def _label_block(df, label_col, label_delim):
     encoded = all(df[c].dropna().isin([0,1]).all() for c in label_col)
     return MultiCategoryBlock(encoded=True, vocab=list(label_col)) if encoded else MultiCategoryBlock
 
-def _col_name(df, col): return df.columns[col] if isinstance(col, int) and col not in df.columns else col
+def _col_name(df, col): return df.columns[col] if isinstance(col, int) and col not in df.columns and 0 <= col < len(df.columns) else col
 
 def _is_mask_block(block):
     block = block() if callable(block) else block
@@ -394,6 +417,7 @@ class MedImageDataLoaders(DataLoaders):
         **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     ):
         "From a data frame of paths and targets"
+        if not isinstance(df, pd.DataFrame): raise TypeError(f'from_df takes a DataFrame, not a {type(df).__name__}; read a table with pd.read_csv')
         if len(df) == 0: raise ValueError('the data frame is empty')
         fn_col, label_col = ([_col_name(df, c) for c in L(o)] for o in (fn_col, label_col))
         for role,cols in (('fn_col', fn_col), ('label_col', label_col)):
@@ -408,7 +432,7 @@ class MedImageDataLoaders(DataLoaders):
         return cls.from_dblock(dblock, df, path=path, **kwargs)
 
 def _known_column(df, col, role):
-    if col not in df.columns: raise KeyError(f'{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}')
+    if col not in df.columns: raise ValueError(f'{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}')
 
 def _splitter(df, valid_col, group_col, valid_pct, seed):
     if valid_col is not None:
@@ -416,6 +440,7 @@ def _splitter(df, valid_col, group_col, valid_pct, seed):
         wrong = [o for o in _column(df, valid_col, 'valid_col').unique() if o not in (0, 1)]
         if wrong: raise ValueError(f'valid_col={valid_col!r} holds {wrong[0]!r}; expected True and False (or 1 and 0)')
         return ColSplitter(valid_col)
+    _check_pct(valid_pct)
     return GroupSplitter(group_col, valid_pct, seed) if group_col is not None else RandomSplitter(valid_pct, seed=seed)
 
 # %% ../nbs/12_vision_data.ipynb #070170a4

@@ -76,6 +76,13 @@ def _check_shapes(loss, pred, targ):
     if onehot and not any(onehot) and len(t) == len(p) and t[1] == 1 < p[1]:
         raise ValueError(f"{name}: the model gives {p[1]} channels and the mask has 1: write {name}(to_onehot_y=True, …)")
 
+def _check_labels(loss, pred, targ):
+    "One clear line where `targ` holds a label that `pred`, (B, C, …), has no channel for"
+    if _activation_of(loss) is None and not any(hasattr(o, 'to_onehot_y') for o in _parts(loss)): return # regression
+    top = 1 if targ.shape == pred.shape else pred.shape[1] - 1
+    if targ.numel() and (found := targ.max().item()) > top:
+        raise ValueError(f"the target has label {found:g}, expected 0 to {top}: the model gives {pred.shape[1]} channel(s); BinaryConverter makes any mask 0 and 1")
+
 # %% ../nbs/07_vision_loss.ipynb #704ea68e
 class CustomLoss(nn.Module):
     "Any loss of MONAI or PyTorch, with what a `Learner` needs: `activation`, `decodes` and a loss per item"
@@ -84,8 +91,9 @@ class CustomLoss(nn.Module):
     ):
         super().__init__()
         if isinstance(loss_func, type): raise TypeError(f"CustomLoss takes a loss, not a class: write CustomLoss({loss_func.__name__}())")
+        if not callable(loss_func): raise TypeError(f"CustomLoss takes a loss such as DiceLoss(sigmoid=True), not {loss_func!r}")
         self.loss_func = loss_func.func if isinstance(loss_func, BaseLoss) else loss_func
-        self.reduction = 'mean'
+        self.reduction, self._checked = 'mean', False
 
     def forward(self,
         pred, # Output of the model, (B, C, …); of a deeply supervised one a list of these or a stack (B, n, C, …)
@@ -109,6 +117,8 @@ class CustomLoss(nn.Module):
     def _one(self, pred, targ):
         targ = _target(self.loss_func, pred, targ)
         _check_shapes(self.loss_func, pred, targ)
+        if not (targ.is_cuda and self._checked): _check_labels(self.loss_func, pred, targ)
+        self._checked = True
         return self.loss_func(pred, targ).mean()
 
 # %% ../nbs/07_vision_loss.ipynb #308168bc
@@ -158,6 +168,7 @@ class TverskyFocalLoss(_Loss):
         reduction:str='mean' # 'mean', 'sum', or 'none': (B, C)
     ):
         super().__init__(reduction=reduction)
+        if reduction not in ('mean', 'sum', 'none'): raise ValueError(f"TverskyFocalLoss: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
         if gamma <= 0: raise ValueError(f"TverskyFocalLoss: gamma must be above 0, not {gamma}")
         self.gamma = gamma
         self.tversky = TverskyLoss(include_background, to_onehot_y, sigmoid, softmax, alpha=alpha, beta=beta, reduction='none')

@@ -16,8 +16,9 @@ __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
-from scipy.spatial import KDTree
 from fastai.learner import Metric
+from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_dice, compute_hausdorff_distance,
+                           compute_surface_dice, get_confusion_matrix)
 from .vision_core import MedMask, spacing_from
 
 # %% ../nbs/08_vision_metrics.ipynb #2d46c49c
@@ -114,15 +115,7 @@ def _of_binary(metric, act, targ, spacing=None, **kwargs): return _of_logits(met
 def _of_multi (metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
 
 # %% ../nbs/08_vision_metrics.ipynb #2ba74c11
-def _counts(pred, targ):
-    "Voxels in both, in `pred` and in `targ`, each (B, K)"
-    return [o.flatten(2).sum(-1, dtype=torch.int32) for o in (pred & targ, pred, targ)]
-
-def _share(part, whole, empty): return torch.where(empty, 1., part / whole.clamp(min=1))
-
-def _dice(pred, targ, spacing):
-    both, p, t = _counts(pred, targ)
-    return _share(2*both, p + t, p + t == 0)
+def _dice(pred, targ, spacing): return compute_dice(pred, targ, ignore_empty=False)
 
 # %% ../nbs/08_vision_metrics.ipynb #3b7d59e5
 def calculate_dsc(
@@ -149,10 +142,10 @@ def multi_dice_score(
 
 # %% ../nbs/08_vision_metrics.ipynb #31552233
 def _sensitivity(pred, targ, spacing):
-    both, p, t = _counts(pred, targ)
-    return _share(both, t, p + t == 0)
+    found = compute_confusion_matrix_metric('sensitivity', get_confusion_matrix(pred.byte(), targ.byte()))
+    return torch.where(found.isnan(), ~pred.flatten(2).any(-1), found)     # NaN: nothing to find
 
-def _precision(pred, targ, spacing): return _sensitivity(targ, pred, spacing)
+def _precision(pred, targ, spacing): return _sensitivity(targ, pred, spacing)     # exact, see below
 
 _confusion = dict(sensitivity=_sensitivity, recall=_sensitivity, precision=_precision, f1_score=_dice)
 
@@ -195,9 +188,9 @@ def multi_precision(
     "Mean share of what was predicted of each foreground class that is right; both empty: 1, one empty: 0"
     return _of_multi(_precision, act, targ)
 
-# %% ../nbs/08_vision_metrics.ipynb #3464d148
+# %% ../nbs/08_vision_metrics.ipynb #31ef30dd
 def _signed_rve(pred, targ, spacing):
-    _, p, t = _counts(pred, targ)
+    p, t = [o.flatten(2).sum(-1) for o in (pred, targ)]
     return torch.where(t == 0, (p > 0).float(), (p - t) / t.clamp(min=1))
 
 def calculate_signed_rve(
@@ -256,35 +249,18 @@ def multi_lesion_detection_rate(
     return _of_multi(_lesion_detection_rate, act, targ, threshold=threshold)
 
 # %% ../nbs/08_vision_metrics.ipynb #bf8d7d09
-def _to_surface(points, surface, shape, spacing):
-    "mm from each of `points` (n, axes) to the nearest voxel of `surface` (m, axes), voxels of a box of `shape`"
-    if len(points) + len(surface) < .1*np.prod(shape): return KDTree(surface*spacing, leafsize=32).query(points*spacing)[0]
-    outside = np.ones(shape, bool)
-    outside[tuple(surface.T)] = False
-    return ndimage.distance_transform_edt(outside, sampling=spacing)[tuple(points.T)]
-
-def _surface_distances(pred, targ, spacing):
-    "mm from every surface voxel of `pred` to the surface of `targ`, and the other way round; both boolean, not empty"
-    box = ndimage.find_objects((pred | targ).view(np.uint8))[0]
-    p, t = [np.argwhere(o[box] & ~ndimage.binary_erosion(o[box])) for o in (pred, targ)]
-    shape = [s.stop - s.start for s in box]
-    return _to_surface(p, t, shape, spacing), _to_surface(t, p, shape, spacing)
+def _of_surfaces(metric, pred, targ, spacing, both_empty=0., one_empty=None, **kwargs):
+    "MONAI's `metric` of every image and class, (B, K), with an answer for empty masks; `one_empty` None is the image's diagonal in mm"
+    p, t = [o.flatten(2).any(-1) for o in (pred, targ)]
+    if one_empty is None: one_empty = p.new_tensor(np.linalg.norm(spacing*pred.shape[2:], axis=1), dtype=torch.float)[:, None]
+    out = torch.where(p | t, one_empty, both_empty).expand(p.shape).clone()
+    for b,k in (p & t).nonzero().tolist():
+        pair = [o[b, k].cpu()[None, None] for o in (pred, targ)]
+        out[b, k] = metric(*pair, include_background=True, spacing=spacing[b].tolist(), **kwargs).item()
+    return out
 
 # %% ../nbs/08_vision_metrics.ipynb #4f262883
-def _of_surfaces(pred, targ, spacing, measure, both_empty, one_empty):
-    "`measure(to_targ, to_pred)` of every image and class, (B, K); `one_empty` None is the image's diagonal in mm"
-    out = torch.empty(pred.shape[:2])
-    for b,k in np.ndindex(*out.shape):
-        p, t = [o[b, k].cpu().numpy() for o in (pred, targ)]
-        if p.any() and t.any(): out[b, k] = float(measure(*_surface_distances(p, t, spacing[b])))
-        elif p.any() or t.any(): out[b, k] = np.linalg.norm(p.shape*spacing[b]) if one_empty is None else one_empty
-        else: out[b, k] = both_empty
-    return out.to(pred.device)
-
-# %% ../nbs/08_vision_metrics.ipynb #4734b698
-def _hausdorff(pred, targ, spacing, percentile=100):
-    def measure(*distances): return max(np.percentile(d, percentile) for d in distances)
-    return _of_surfaces(pred, targ, spacing, measure, 0, None)
+def _hausdorff(pred, targ, spacing, percentile=None): return _of_surfaces(compute_hausdorff_distance, pred, targ, spacing, percentile=percentile)
 
 def calculate_haus(
     pred, # Mask (B, C, …): binary, labels or one-hot
@@ -336,8 +312,7 @@ def multi_hausdorff_distance95(
     return _of_multi(_hausdorff, act, targ, spacing, percentile=95)
 
 # %% ../nbs/08_vision_metrics.ipynb #f1c40de8
-def _average_surface_distance(pred, targ, spacing):
-    return _of_surfaces(pred, targ, spacing, lambda *distances: np.concatenate(distances).mean(), 0, None)
+def _average_surface_distance(pred, targ, spacing): return _of_surfaces(compute_average_surface_distance, pred, targ, spacing, symmetric=True)
 
 def calculate_average_surface_distance(
     pred, # Mask (B, C, …): binary, labels or one-hot
@@ -365,8 +340,7 @@ def multi_average_surface_distance(
 
 # %% ../nbs/08_vision_metrics.ipynb #0e9c8815
 def _surface_dice(pred, targ, spacing, tolerance_mm=1.):
-    def measure(*distances): return (np.concatenate(distances) <= tolerance_mm + 1e-6).mean()   # 0.1*3 is above 0.3
-    return _of_surfaces(pred, targ, spacing, measure, 1, 0)
+    return _of_surfaces(compute_surface_dice, pred, targ, spacing, 1., 0., class_thresholds=[tolerance_mm + 1e-6])   # 0.1*3 is above 0.3
 
 def calculate_surface_dice(
     pred, # Mask (B, C, …): binary, labels or one-hot
@@ -406,13 +380,9 @@ def _case(mask, axes):
 
 def _surface_summary(pred, targ, spacing, tolerances, percentile):
     "Surface metrics of one boolean pair (1, 1, …) as a dict"
-    distances = []
-    def measure(*d): return distances.extend(d) or 0
-    worst = _of_surfaces(pred, targ, spacing, measure, 0, None).item()
-    if not distances: return {'hd': worst, f'hd{percentile}': worst, 'asd': worst, **{f'nsd_{o:g}mm': float(worst == 0) for o in tolerances}}
-    both = np.concatenate(distances)
-    return {'hd': float(both.max()), f'hd{percentile}': float(max(np.percentile(d, percentile) for d in distances)), 'asd': float(both.mean()),
-            **{f'nsd_{o:g}mm': float((both <= o + 1e-6).mean()) for o in tolerances}}
+    found = {'hd': _hausdorff(pred, targ, spacing), f'hd{percentile}': _hausdorff(pred, targ, spacing, percentile), 'asd': _average_surface_distance(pred, targ, spacing),
+             **{f'nsd_{o:g}mm': _surface_dice(pred, targ, spacing, o) for o in tolerances}}
+    return {name: value.item() for name,value in found.items()}
 
 def calculate_surface_metrics(
     pred, # Binary mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
@@ -468,13 +438,13 @@ class AccumulatedDice(Metric):
         pred, n = (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
         if n != self.n_classes: raise ValueError(f"{type(self).__name__}(n_classes={self.n_classes}), but the model tells {n} classes apart")
         masks = [_per_class(o, n, name, include_background=self.include_background) for o,name in ((pred, 'prediction'), (targ, 'target'))]
-        both, p, t = [o.sum(0) for o in _counts(*masks)]     # int64
+        both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (masks[0] & masks[1], *masks)]
         self._both, self._sizes = self._both + both, self._sizes + p + t
 
     @property
     def per_class(self):
         "Dice of each class, in the order of the labels; 1 for a class that the epoch has in neither masks nor predictions"
-        return None if isinstance(self._sizes, int) else _share(2*self._both, self._sizes, self._sizes == 0)
+        return None if isinstance(self._sizes, int) else torch.where(self._sizes == 0, 1., 2*self._both / self._sizes)
 
     @property
     def value(self):

@@ -121,6 +121,11 @@ def _draw(ax, picture, layout: _Layout, **imshow_kwargs):
     ax.axis('off')
     return ax
 
+def _colormap(name):
+    "The colour map that `name` (or `name` itself) is; one line where there is none"
+    try: return plt.get_cmap(name)
+    except ValueError: raise ValueError(f"cmap: found {name!r}, expected a colour map of matplotlib, such as 'gray' or 'viridis'") from None
+
 def _axes(ctx, ax, figsize):
     "The axes to draw on: `ctx` (fastai's word), `ax`, or those of a new figure"
     ax = ctx if ax is None else ax
@@ -132,7 +137,7 @@ def _slice_index(shape: tuple, layout: _Layout, index: int | None) -> int | None
     if layout.axis is None: return None
     n = shape[layout.axis]
     if index is None: return n // 2
-    if not 0 <= index < n: raise ValueError(f'slice_index: found {index}, expected 0 to {n - 1} (array axis {layout.axis} of shape {tuple(shape)})')
+    if index not in range(n): raise ValueError(f'slice_index: found {index!r}, expected 0 to {n - 1} (array axis {layout.axis} of shape {tuple(shape)})')
     return int(index)
 
 def _check_channel(im, channel: int) -> int:
@@ -157,6 +162,7 @@ def show_med_img(
 ):  # the axes
     "Draw one slice with its true proportions; ValueError where plane, slice or channel do not exist, TypeError for an unknown keyword"
     _check_imshow(imshow_kwargs)
+    cmap = _colormap(cmap)
     affine, im = _affine(im, affine=affine), _item(im)
     layout = _layout(im.ndim - 1, affine, anatomical_plane)
     index = _slice_index(im.shape[1:], layout, slice_index)
@@ -195,7 +201,7 @@ def label_colors(
         hues = (np.arange(max(0, n - 8)) * (math.sqrt(5) - 1) / 2) % 1
         colors = [plt.get_cmap('Set1')(i) for i in range(min(n, 8))] + [to_rgba(hsv_to_rgb((h, .7, .95))) for h in hues]
     else:
-        cmap = plt.get_cmap(cmap)
+        cmap = _colormap(cmap)
         colors = [cmap(i % cmap.N) for i in range(n)] if cmap.N < 256 else [cmap(i / max(1, n - 1)) for i in range(n)]
     return np.array([(0., 0., 0., 0.), *colors])
 
@@ -303,6 +309,7 @@ def show_montage(
     if im.ndim != 4: raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, X, Y, Z); a 2D image has no slices')
     layout, size = _layout(3, affine, anatomical_plane), im.shape[1:]
     depth = size[layout.axis]
+    if min(n, ncols) < 1: raise ValueError(f'show_montage: found n={n}, ncols={ncols}, expected at least 1 of each')
     if slices is None: slices = np.unique(((np.arange(n) + .5) * depth / n).astype(int))
     ncols = min(ncols, len(slices))
     nrows = math.ceil(len(slices) / ncols)
