@@ -6,15 +6,16 @@
 __all__ = ['make_parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #df1c55a1
-import argparse, os, sys
+import argparse, os, sys, warnings
 
 from . import __version__
 
 # %% ../nbs/21_cli.ipynb #4e141d85
 def _demo(args):
     os.environ.setdefault('MPLBACKEND', 'Agg')                           # pictures go to files
+    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
     from fastMONAI.demo import run_demo
-    run_demo(args.out, args.epochs, args.subjects, args.seed, args.data, args.workers)
+    run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
 
 def _at_least(low):
     "A type for argparse: whole numbers from `low`"
@@ -36,7 +37,6 @@ def make_parser()->argparse.ArgumentParser:
     demo.add_argument('--subjects', metavar='N', type=_at_least(5), default=30, help='subjects to make; one of five is held out')
     demo.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='seed of subjects and training')
     demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in FASTMONAI_HOME, or in ~/.fastmonai)')
-    demo.add_argument('--workers', metavar='N', type=_at_least(0), help='processes that read images (default: at most 2)')
     demo.set_defaults(run=_demo)
     return parser
 

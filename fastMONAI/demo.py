@@ -8,7 +8,7 @@ __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 's
            'evaluate', 'save_demo_model', 'saved_figure', 'show_typical', 'score_table', 'run_demo']
 
 # %% ../nbs/20_demo.ipynb #1783c909
-import os, sys, tempfile, time
+import tempfile, time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,13 +30,14 @@ from .external_data import fastmonai_home
 from .geometry import Geometry
 from .image_io import read_header
 from .preprocessing import PadOrCrop, ZNormalization
+from .vision_augmentation import RandomAffine, RandomFlip
 from .vision_core import MedImage, MedMask
 from .vision_data import MedDataBlock, MedMaskBlock
 from .vision_interpret import SegmentationInterpretation
 from .vision_learner import store_variables
 from .vision_loss import CustomLoss
 from .vision_metrics import calculate_dsc, calculate_hd95, multi_dice_score
-from .vision_plot import show_mask_overlay, show_segmentation_comparison
+from .vision_plot import label_colors, show_mask_overlay, show_segmentation_comparison
 
 # %% ../nbs/20_demo.ipynb #b0ebcd1c
 def mni152_template(
@@ -166,7 +167,6 @@ def demo_dataloaders(
     df, # What `make_demo_data` gives
     path='.', # Where a `Learner` saves
     bs=2, # Images in a batch
-    num_workers=None, # Processes that read images; by default at most 2
 )->tuple: # (DataLoaders, {size, reorder, resample})
     "Images and masks in one orientation, at one spacing, of one size"
     info = MedDataset(dataframe=df, image_col='image', reorder=True)
@@ -174,9 +174,8 @@ def demo_dataloaders(
     size = info.calculate_target_size(resample, divisor=8)
     dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), MedMaskBlock(codes=_classes)),
                           get_x=ColReader('image'), get_y=ColReader('labels'), splitter=ColSplitter('is_valid'),
-                          item_tfms=[ZNormalization(), PadOrCrop(size)], reorder=reorder, resample=resample)
-    if num_workers is None: num_workers = min(2, os.cpu_count()) if sys.platform == 'linux' else 0
-    return dblock.dataloaders(df, path=path, bs=bs, num_workers=num_workers), dict(size=size, reorder=reorder, resample=resample)
+                          item_tfms=[ZNormalization(), PadOrCrop(size), RandomAffine(scales=0.1, degrees=5, p=0.3), RandomFlip(axes='LR', p=0.5)], reorder=reorder, resample=resample)
+    return dblock.dataloaders(df, path=path, bs=bs, num_workers=0), dict(size=size, reorder=reorder, resample=resample)
 
 # %% ../nbs/20_demo.ipynb #9e09d933
 def demo_learner(
@@ -247,10 +246,10 @@ def save_demo_model(
     folder, # Where to write
 ):
     "Write `model.pkl`, `model.safetensors` and `settings.json`"
-    from safetensors.torch import save_file
+    from safetensors.torch import save
     folder = Path(folder).resolve()
     learn.export(folder/'model.pkl')
-    save_file({k: v.contiguous() for k,v in learn.model.state_dict().items()}, folder/'model.safetensors')
+    (folder/'model.safetensors').write_bytes(save({k: v.contiguous() for k,v in learn.model.state_dict().items()}))
     store_variables(folder/'settings.json', **settings)
 
 @contextmanager
@@ -274,6 +273,8 @@ def show_typical(
     prediction = scores.set_index('subject').prediction.loc[[subject]].iloc[0]
     axs = show_segmentation_comparison(MedImage.create(row.image), MedMask.create(row.labels), MedMask.create(prediction), metric_value=dice[subject])
     axs[0].set_title(f'{subject}, stored as {row.protocol}')
+    patches = [plt.Rectangle((0,0), 1, 1, color=c) for c in label_colors(len(_classes)-1)[1:]]
+    axs[1].legend(patches, _classes[1:], loc='lower right', fontsize=8, framealpha=.6)
     return axs
 
 def score_table(
@@ -293,11 +294,11 @@ _made = {'batch.png': 'training images with their labels', 'curves.png': 'losses
 def _report(out, df, scores, seconds):
     "Print what was reached and what was made"
     first = scores.iloc[0]
-    print(f"\nvalidation subjects on their files' own grids\n\n{score_table(scores).round(3).to_string()}\n")
+    print(f"\nheld-out subjects on their files' own grids\n\n{score_table(scores).round(3).to_string()}\n")
     print(f'in {out.resolve()}:')
     for name,what in _made.items(): print(f'  {name:18} {what}')
     print(f'\nlook at a prediction in a viewer: {first.prediction} over {df.set_index("subject").image[first.subject]}')
-    print(f'mean Dice {scores.dice.mean():.3f}, {seconds/60:.1f} minutes')
+    print(f'mean Dice of the held-out subjects: {scores.dice.mean():.3f}. It took {seconds/60:.1f} minutes.')
 
 # %% ../nbs/20_demo.ipynb #f5b266cb
 def run_demo(
@@ -306,7 +307,6 @@ def run_demo(
     n=30, # Number of subjects to make
     seed=0, # Seed of subjects and training
     data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
-    num_workers=None, # Processes that read images; by default at most 2
 )->pd.DataFrame: # What `evaluate` gives
     "Make a data set, train on it, look at the results, predict, and keep the model"
     started, out = time.perf_counter(), Path(out)
@@ -316,16 +316,17 @@ def run_demo(
     print(f"\n{len(df)} subjects in {Path(df.image[0]).parent}, {df.is_valid.sum()} of them held out\n")
     print(MedDataset(dataframe=df, image_col='image').summary().drop(columns='example_path').to_string(index=False), '\n')
 
-    dls, settings = demo_dataloaders(df, out, num_workers=num_workers)
+    dls, settings = demo_dataloaders(df, out)
     print(f"every image is reordered to RAS, resampled to {settings['resample']} mm, padded or cropped to {settings['size']} voxels\n")
-    with saved_figure(out/'batch.png'): dls.train.new(bs=8).show_batch(max_n=8, nrows=2, anatomical_plane=2)
+    with saved_figure(out/'batch.png'): dls.train.new(bs=8).show_batch(max_n=8, nrows=2, anatomical_plane=2, alpha=.4)
 
     learn = demo_learner(dls)
     learn.fit_one_cycle(epochs, 4e-3)
     history(learn).to_csv(out/'history.csv')
     with saved_figure(out/'curves.png'): show_history(history(learn))
-    with saved_figure(out/'results.png'): learn.show_results(max_n=3, anatomical_plane=2)
-    with saved_figure(out/'hardest.png'): SegmentationInterpretation.from_learner(learn).plot_top_losses(2, anatomical_plane=1)
+    with learn.no_bar():
+        with saved_figure(out/'results.png'): learn.show_results(dl=dls.valid.new(bs=4), max_n=4, nrows=2, anatomical_plane=2, alpha=.4)
+        with saved_figure(out/'hardest.png'): SegmentationInterpretation.from_learner(learn).plot_top_losses(2, nrows=1, anatomical_plane=1, alpha=.4)
 
     scores = evaluate(learn, df[df.is_valid], out/'predictions')
     scores.to_csv(out/'scores.csv', index=False)

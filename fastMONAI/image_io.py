@@ -58,7 +58,8 @@ def _nifti_axes(path, shape): # (spatial shape, channels) of a file's array
 
 def _open_nibabel(path):
     "Header and voxel reader of a NIfTI or MGZ file"
-    image = nib.load(path)
+    try: image = nib.load(path)
+    except nib.filebasedimages.ImageFileError: raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on')
     if not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
         raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it to NIfTI')
     proxy, file = image.dataobj, Path(image.file_map['image'].filename)

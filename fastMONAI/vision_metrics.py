@@ -13,6 +13,7 @@ __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_
            'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice']
 
 # %% ../nbs/08_vision_metrics.ipynb #1191b09d
+import warnings
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
@@ -256,7 +257,9 @@ def _of_surfaces(metric, pred, targ, spacing, both_empty=0., one_empty=None, **k
     out = torch.where(p | t, one_empty, both_empty).expand(p.shape).clone()
     for b,k in (p & t).nonzero().tolist():
         pair = [o[b, k].cpu()[None, None] for o in (pred, targ)]
-        out[b, k] = metric(*pair, include_background=True, spacing=spacing[b].tolist(), **kwargs).item()
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', '.*always_return_as_numpy', FutureWarning)     # MONAI calls itself with an argument that it deprecated
+            out[b, k] = metric(*pair, include_background=True, spacing=spacing[b].tolist(), **kwargs).item()
     return out
 
 # %% ../nbs/08_vision_metrics.ipynb #4f262883
