@@ -77,7 +77,7 @@ def link_names(nb, labels):
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
-        parts = re.split(r'(```.*?```|^#.*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
+        parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
         cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
 
 

@@ -33,7 +33,7 @@ def make_parser()->argparse.ArgumentParser:
     demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, without network, in a few minutes',
                                formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     demo.add_argument('--out', metavar='FOLDER', default='fastmonai-demo', help='folder for pictures, predictions and the model')
-    demo.add_argument('--epochs', metavar='N', type=_at_least(1), default=15, help='passes over the training subjects')
+    demo.add_argument('--epochs', metavar='N', type=_at_least(1), default=20, help='passes over the training subjects')
     demo.add_argument('--subjects', metavar='N', type=_at_least(5), default=30, help='subjects to make; one of five is held out')
     demo.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='seed of subjects and training')
     demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in FASTMONAI_HOME, or in ~/.fastmonai)')

@@ -174,7 +174,8 @@ def demo_dataloaders(
     size = info.calculate_target_size(resample, divisor=8)
     dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), MedMaskBlock(codes=_classes)),
                           get_x=ColReader('image'), get_y=ColReader('labels'), splitter=ColSplitter('is_valid'),
-                          item_tfms=[ZNormalization(), PadOrCrop(size), RandomAffine(scales=0.1, degrees=5, p=0.3), RandomFlip(axes='LR', p=0.5)], reorder=reorder, resample=resample)
+                          item_tfms=[ZNormalization(), PadOrCrop(size), RandomAffine(scales=0.1, degrees=5, p=0.3), RandomFlip(axes='LR', p=0.5)],
+                          reorder=reorder, resample=resample)
     return dblock.dataloaders(df, path=path, bs=bs, num_workers=0), dict(size=size, reorder=reorder, resample=resample)
 
 # %% ../nbs/20_demo.ipynb #9e09d933
@@ -303,7 +304,7 @@ def _report(out, df, scores, seconds):
 # %% ../nbs/20_demo.ipynb #f5b266cb
 def run_demo(
     out='fastmonai-demo', # Folder for what is made
-    epochs=15, # Passes over the training subjects
+    epochs=20, # Passes over the training subjects
     n=30, # Number of subjects to make
     seed=0, # Seed of subjects and training
     data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
