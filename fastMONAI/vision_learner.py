@@ -15,8 +15,9 @@ from fastcore.basics import patch
 from fastai.learner import Learner
 from fastai.torch_core import to_device
 
-from .vision_core import MedImage, MedMask, both_spellings
+from .vision_core import MedBase, MedImage, MedMask, both_spellings
 from .vision_augmentation import OneOf, RandomTransform
+from .vision_data import OpenItem
 
 # %% ../nbs/14_vision_learner.ipynb #4ca2876e
 @both_spellings
@@ -123,3 +124,27 @@ def tta(self:Learner,
     if len(dl.dataset) == 0 or not isinstance(dl.dataset[0][-1], MedMask): return _fastai_tta(self, ds_idx, dl, n, item_tfms, batch_tfms, beta, use_max)
     if item_tfms is not None or batch_tfms is not None: dl = dl.new(after_item=item_tfms, after_batch=batch_tfms)
     return _mask_tta(self, dl, n, beta, use_max)
+
+# %% ../nbs/14_vision_learner.ipynb #559f214d
+_fastai_predict = Learner.predict
+
+def _opened(learn, item):
+    "`item` opened as the loaders open it, so that it is read once"
+    tls = getattr(learn.dls.valid_ds, 'tls', None)
+    opens = [t for t in tls[0].tfms.fs if isinstance(t, OpenItem)] if tls else []
+    return opens[0](item) if opens and isinstance(item, OpenItem.input_types) else item
+
+@patch
+def predict(self:Learner,
+    item, # A path, a list of paths (channels), an array, or an item of the loaders
+    rm_type_tfms=None, # How many type transforms to leave out; found by itself
+    with_input=False, # Also return the input?
+): # (decoded target, its tensor, probabilities)
+    "Predict one item; a mask comes with the affine of the image as the network saw it"
+    item = _opened(self, item)
+    res = _fastai_predict(self, item, rm_type_tfms, with_input)
+    unplaced = [o for o in res if isinstance(o, MedBase) and o.affine is None and o.ndim > 2]
+    if unplaced:
+        seen = self.dls.test_dl([item], rm_type_tfms=rm_type_tfms, num_workers=0).one_batch()[0][0]
+        for o in unplaced: o.affine = seen.affine if o.shape[1:] == seen.shape[1:] else None
+    return res
