@@ -10,6 +10,7 @@ __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 's
 # %% ../nbs/20_demo.ipynb #1783c909
 import tempfile, time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -40,13 +41,18 @@ from .vision_metrics import calculate_dsc, calculate_hd95, multi_dice_score
 from .vision_plot import label_colors, show_mask_overlay, show_segmentation_comparison
 
 # %% ../nbs/20_demo.ipynb #b0ebcd1c
+def _need(*packages):
+    "ImportError where one of the demo's own `packages` is missing"
+    missing = [o for o in packages if find_spec(o) is None]
+    if missing: raise ImportError(f"the demo needs {' and '.join(missing)}: pip install 'fastMONAI[demo]'")
+
 def mni152_template(
     smooth_mm=0.8, # Standard deviation of the smoothing, in mm
 )->MedImage: # (3, 197, 233, 189) at 1 mm: T1 in 0 to 1, probability of grey matter, probability of white matter
     "The MNI152 template of the package nilearn; ImportError where that is missing"
     from scipy.ndimage import gaussian_filter
-    try: from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
-    except ImportError as e: raise ImportError("the demo's subjects are made from nilearn's template: pip install 'fastMONAI[demo]'") from e
+    _need('nilearn')
+    from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
     maps = [load() for load in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)]
     return MedImage(torch.stack([torch.from_numpy(gaussian_filter(m.get_fdata(dtype=np.float32), smooth_mm)) for m in maps]), affine=maps[0].affine)
 
@@ -174,7 +180,8 @@ def demo_dataloaders(
     size = info.calculate_target_size(resample, divisor=8)
     dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), MedMaskBlock(codes=_classes)),
                           get_x=ColReader('image'), get_y=ColReader('labels'), splitter=ColSplitter('is_valid'),
-                          item_tfms=[ZNormalization(), PadOrCrop(size), RandomAffine(scales=0.1, degrees=5, p=0.3), RandomFlip(axes='LR', p=0.5)],
+                          item_tfms=[ZNormalization(), PadOrCrop(size, padding_mode='minimum'),
+                                     RandomAffine(scales=0.1, degrees=5, default_pad_value='minimum', p=0.3), RandomFlip(axes='LR', p=0.5)],
                           reorder=reorder, resample=resample)
     return dblock.dataloaders(df, path=path, bs=bs, num_workers=0), dict(size=size, reorder=reorder, resample=resample)
 
@@ -310,6 +317,7 @@ def run_demo(
     data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
 )->pd.DataFrame: # What `evaluate` gives
     "Make a data set, train on it, look at the results, predict, and keep the model"
+    _need('nilearn', 'safetensors')
     started, out = time.perf_counter(), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     set_seed(seed)

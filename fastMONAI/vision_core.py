@@ -18,7 +18,7 @@ from fastcore.foundation import L
 
 from .geometry import Geometry, spacing_of, orientation_of, slice_affine, flip_affine
 from . import geometry as _geometry
-from .image_io import read_image, write_image
+from .image_io import read_image, settle_nonfinite, write_image
 from .vision_plot import find_max_slice, label_colors, show_med_img
 
 # %% ../nbs/03_vision_core.ipynb #642a7564
@@ -343,6 +343,7 @@ def create(cls,
         if affine is None: affine = _affine_in(fn)
         x = torch.as_tensor(np.ascontiguousarray(fn)) if isinstance(fn, np.ndarray) else fn.as_subclass(Tensor)
         x = _channels_first(x).float()
+        if not x.isfinite().all(): x = torch.from_numpy(settle_nonfinite('the array', x.cpu().numpy().copy(), nonfinite))
         return cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine)
     if isinstance(fn, (list, L)): return _read_channels(cls, list(fn), nonfinite, grids)
     raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, an array or a tensor')

@@ -86,6 +86,7 @@ def MedMaskBlock(
     codes=None, # Names of the labels 0, 1, 2, …; None: not declared
 ):
     "A `TransformBlock` for segmentation masks"
+    if isinstance(codes, str): raise TypeError(f'codes is a list of names, background first, not {codes!r}')
     return TransformBlock(type_tfms=MedMask.create, item_tfms=AddMaskCodes(codes=codes))
 
 # %% ../nbs/12_vision_data.ipynb #0e751efa
@@ -334,7 +335,10 @@ def check_items(self:MedDataBlock, items, tfms):
             image_headers = image_headers or headers
             continue
         check_masks(image_headers, headers, self.match_masks)
-        if self.codes is not None: check_codes(sources, self.codes)
+        if self.codes is None: continue
+        several = [hs[0] for hs in headers if hs and hs[0].channels != 1]
+        if several: raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared classes has one, of labels')
+        check_codes(sources, self.codes)
 
 @patch
 def check_targets(self:MedDataBlock, items, splits):
