@@ -452,11 +452,17 @@ from fastai.imports import dispatch
 from fastai.vision.data import get_grid
 from .vision_plot import find_max_slice, show_mask_overlay
 
-def _axes(n, panels, nrows, ncols, figsize, size=2.6):
-    "Axes of `n` items with `panels` beside each other for each, row by row"
+def _tallness(x, anatomical_plane=0, **kwargs):
+    "Height over width of an item's picture, in mm where its geometry is known"
+    extent = np.array(x.shape[1:] if x.affine is None else x.geometry.reorder().extent_mm)
+    if x.ndim == 4: extent = np.delete(extent, anatomical_plane)[::-1]      # upwards, then to the right
+    return float(np.clip(extent[0]/extent[1], .4, 2.5))
+
+def _axes(samples, n, panels, nrows, ncols, figsize, size=2.6, **kwargs):
+    "Axes of `n` items with `panels` beside each other for each, row by row, shaped as the first item's picture"
     nrows = nrows or (int(np.ceil(n/ncols)) if ncols else max(1, int(n**.5)) if panels == 1 else n)
     ncols = ncols or int(np.ceil(n/nrows))
-    figsize = figsize or (size*ncols*panels, (size + .4)*nrows)
+    figsize = figsize or (size*ncols*panels, (size*_tallness(samples[0][0], **kwargs) + .4)*nrows)
     return list(get_grid(n*panels, nrows=nrows, ncols=ncols*panels, figsize=figsize, layout='constrained'))
 
 def _show_image(x, ax, title=None, color='black', **kwargs):
@@ -479,14 +485,14 @@ def _text(o):
 @dispatch
 def show_batch(x:MedImage, y, samples, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
     n = min(len(samples), max_n)
-    ctxs = _axes(n, 1, nrows, ncols, figsize) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
     for s,ax in zip(samples[:n], ctxs): _show_image(s[0], ax, _text(s[1]) if len(s) > 1 else None, **kwargs)
     return ctxs
 
 @dispatch
 def show_batch(x:MedImage, y:MedMask, samples, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
     n = min(len(samples), max_n)
-    ctxs = _axes(n, 1, nrows, ncols, figsize) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
     for s,ax in zip(samples[:n], ctxs): _overlay(s[0], s[1], ax, **kwargs)
     return ctxs
 
@@ -494,7 +500,7 @@ def show_batch(x:MedImage, y:MedMask, samples, *, ctxs=None, max_n=9, nrows=None
 @dispatch
 def show_results(x:MedImage, y, samples, outs, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
     n = min(len(samples), max_n)
-    ctxs = _axes(n, 1, nrows, ncols, figsize) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
     for s,o,ax in zip(samples[:n], outs, ctxs):
         target, pred = _text(s[1]), _text(o[0])
         color = 'black' if isinstance(s[1], float) else 'green' if target == pred else 'red'
@@ -504,7 +510,7 @@ def show_results(x:MedImage, y, samples, outs, *, ctxs=None, max_n=9, nrows=None
 @dispatch
 def show_results(x:MedImage, y:MedMask, samples, outs, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
     n = min(len(samples), max_n)
-    ctxs = _axes(n, 2, nrows, ncols, figsize) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 2, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
     for s,o,a,b in zip(samples[:n], outs, ctxs[::2], ctxs[1::2]): _target_and_prediction(s, o, a, b, **kwargs)
     return ctxs
 
@@ -519,7 +525,7 @@ def _target_and_prediction(s, o, a, b, slice_index=None, anatomical_plane=0, los
 # %% ../nbs/12_vision_data.ipynb #842f9285
 @dispatch
 def plot_top_losses(x:MedImage, y, samples, outs, raws, losses, *, nrows=None, ncols=None, figsize=None, **kwargs):
-    axs = _axes(len(samples), 1, nrows, ncols, figsize, size=3)
+    axs = _axes(samples, len(samples), 1, nrows, ncols, figsize, size=3, **kwargs)
     for ax,s,o,r,l in zip(axs, samples, outs, raws, losses):
         prob = f'\nprobability {r.max().item():.2f}' if isinstance(s[1], str) else ''
         _show_image(s[0], ax, f'predicted {_text(o[0])}\nactual {_text(s[1])}\nloss {l.item():.2f}{prob}', **kwargs)
@@ -527,6 +533,6 @@ def plot_top_losses(x:MedImage, y, samples, outs, raws, losses, *, nrows=None, n
 
 @dispatch
 def plot_top_losses(x:MedImage, y:MedMask, samples, outs, raws, losses, *, nrows=None, ncols=None, figsize=None, **kwargs):
-    axs = _axes(len(samples), 2, nrows, ncols, figsize)
+    axs = _axes(samples, len(samples), 2, nrows, ncols, figsize, **kwargs)
     for s,o,l,a,b in zip(samples, outs, losses, axs[::2], axs[1::2]): _target_and_prediction(s, o, a, b, loss=l.item(), **kwargs)
     return axs
