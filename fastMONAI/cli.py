@@ -13,6 +13,7 @@ from . import __version__
 # %% ../nbs/21_cli.ipynb #4e141d85
 def _demo(args):
     os.environ.setdefault('MPLBACKEND', 'Agg')                           # pictures go to files
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                  # threads that wait leave the core to others; read when torch loads
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
     from fastMONAI.demo import run_demo
     run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
