@@ -565,7 +565,7 @@ def _leave_out(splits, errors, n):
     "`splits` without the items that cannot be used, of which it says so"
     some = '; '.join(f'item {i}: {e}' for i,e in sorted(errors.items())[:5]) + ('; …' if len(errors) > 5 else '')
     res = [L([i for i in s if i not in errors], use_list=True) for s in splits]
-    if not res[0]: raise ValueError(f'none of the training items can be used: {some}')
+    if not res[0]: raise ValueError(f'none of the training items can be used, the first for this: {next(iter(errors.values()))}')
     warnings.warn(f'{len(errors)} of {n} items cannot be used and are left out: {some}', stacklevel=4)
     return res
 
