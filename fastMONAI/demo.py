@@ -21,21 +21,19 @@ from monai.losses import DiceCELoss
 from monai.networks.nets import UNet
 from tqdm import tqdm
 from fastai.data.all import ColReader, ColSplitter
-from fastai.learner import Learner
 from fastai.torch_core import set_seed
 from fastai.callback import schedule                                     # fit_one_cycle
 from fastai.vision.data import ImageBlock
 
 from .dataset_info import MedDataset
-from .image_io import fastmonai_home
 from .geometry import Geometry
-from .image_io import read_header
+from .image_io import fastmonai_home, read_header
 from .preprocessing import PadOrCrop, ZNormalization
 from .vision_augmentation import RandomAffine, RandomFlip
 from .vision_core import MedImage, MedMask
 from .vision_data import MedDataBlock, MedMaskBlock
 from .vision_interpret import SegmentationInterpretation
-from .vision_learner import store_variables
+from .vision_learner import Learner, store_variables
 from .vision_loss import CustomLoss
 from .vision_metrics import calculate_dsc, calculate_hd95, multi_dice_score
 from .vision_plot import label_colors, show_mask_overlay, show_segmentation_comparison
