@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np, pandas as pd
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 from fastcore.all import L, instantiate, is_listy, noop, parallel, store_attr
 from fasttransform import Transform, ItemTransform, Pipeline
 from fastai.data.all import (CategoryBlock, Categorize, ColReader, ColSplitter, DataBlock, DataLoader, DataLoaders, Datasets, EncodedMultiCategorize,
                              FilteredBase, MultiCategoryBlock, RandomSplitter, SkipItemException, TfmdDL, ToTensor, TransformBlock)
 from fastai.data.external import defaults
+from fastai.torch_core import apply, to_device
 from fastai.vision.core import AddMaskCodes
 from fastai.vision.data import ImageBlock
 
@@ -249,11 +251,34 @@ class Patches:
 def _below(n): return torch.randint(n, (1,)).item()
 
 # %% ../nbs/12_vision_data.ipynb #c081ff7d
+def _ahead(batches, device):
+    "Batches on the CUDA `device`, each copied there from pinned memory, on a stream of its own, while the one before is worked on"
+    stream, waiting = torch.cuda.Stream(device), None
+    for b in batches:
+        with torch.cuda.stream(stream): moved = to_device(apply(Tensor.pin_memory, b), device, non_blocking=True)
+        copied = stream.record_event()
+        if waiting is not None: yield _arrived(*waiting)
+        waiting = moved, copied
+    if waiting is not None: yield _arrived(*waiting)
+
+def _arrived(b, copied):
+    "Batch `b`, to be used once it is `copied`"
+    here = torch.cuda.current_stream()
+    here.wait_event(copied)
+    apply(lambda o: o.record_stream(here), b)
+    return b
+
+# %% ../nbs/12_vision_data.ipynb #c8f7910c
 class MedDL(TfmdDL):
     "A `TfmdDL` of prepared items"
-    def __init__(self, dataset, *args, n=None, **kwargs):
-        patches = getattr(getattr(dataset, 'prepared', None), 'patches', None)
+    def __init__(self, dataset, *args,
+        n=None, # As in fastai; not for patches
+        prefetch=True, # On a CUDA device, copy a batch while the one before is worked on?
+        **kwargs,
+    ):
+        patches, self.prefetch = getattr(getattr(dataset, 'prepared', None), 'patches', None), prefetch
         super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
+    def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **{'prefetch': self.prefetch, **kwargs})
 
     def _left(self):
         "The transforms that are left to do; None where the prepared items are not on this loader's way"
@@ -278,6 +303,10 @@ class MedDL(TfmdDL):
         if copy: parts = [o.new_grid(o.as_subclass(Tensor).float().clone(memory_format=torch.contiguous_format), o.affine) for o in parts]
         at = dict(zip(p.parts, parts))
         return tuple(at[j] if j in at else tl[s % n] for j,tl in enumerate(self.dataset.tls))
+
+    def create_batches(self, samps):
+        batches, device = super().create_batches(samps), torch.device(self.device or 'cpu')
+        return _ahead(batches, device) if self.prefetch and device.type == 'cuda' and get_worker_info() is None else batches
 
     def create_batch(self, b):
         res = super().create_batch(b)
