@@ -27,7 +27,7 @@ from fastai.callback import schedule                                     # fit_o
 from fastai.vision.data import ImageBlock
 
 from .dataset_info import MedDataset
-from .external_data import fastmonai_home
+from .image_io import fastmonai_home
 from .geometry import Geometry
 from .image_io import read_header
 from .preprocessing import PadOrCrop, ZNormalization

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['download_OrganMNIST3D', 'download_NoduleMNIST3D', 'download_AdrenalMNIST3D', 'download_FractureMNIST3D',
-           'download_VesselMNIST3D', 'download_SynapseMNIST3D', 'fastmonai_home', 'DownloadError', 'Source',
-           'download_medmnist', 'download_medmnist3d_dataset', 'download_ixi_data', 'download_ixi_tiny',
-           'download_decathlon', 'decathlon_df', 'mednist_df', 'download_mednist']
+           'download_VesselMNIST3D', 'download_SynapseMNIST3D', 'DownloadError', 'Source', 'download_medmnist',
+           'download_medmnist3d_dataset', 'download_ixi_data', 'download_ixi_tiny', 'download_decathlon',
+           'decathlon_df', 'mednist_df', 'download_mednist']
 
 # %% ../nbs/10_external_data.ipynb #6a4b1f8f
 import gzip, hashlib, io, itertools, json, lzma, os, re, shutil, tarfile, time, zipfile, zlib
@@ -19,14 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .image_io import write_image
+from .image_io import fastmonai_home, write_image
 
 # %% ../nbs/10_external_data.ipynb #98e21ff5
-def fastmonai_home() -> Path:
-    "Folder for data sets: the environment's `FASTMONAI_HOME`, or `~/.fastmonai`"
-    return Path(os.getenv('FASTMONAI_HOME') or '~/.fastmonai').expanduser()
-
-
 def _folder(path):
     "`path` as a Path, or the default folder"
     return fastmonai_home() if path is None else Path(path).expanduser()

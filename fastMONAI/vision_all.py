@@ -13,12 +13,15 @@ from .image_io import *
 from .vision_plot import *
 from .vision_core import *
 from .preprocessing import *
+from .cache import *
 from .vision_loss import *
 from .vision_metrics import *
 from .dataset_info import *
 from .external_data import *
 from .vision_augmentation import *
+from .batch_augmentation import *
 from .vision_data import *
+from .training_step import *
 from .vision_learner import *
 from .vision_interpret import *
 

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['OpenItem', 'MaskSource', 'PairReader', 'OpenMask', 'image_paths', 'image_geometry', 'MedMaskBlock', 'check_headers',
-           'check_images', 'check_masks', 'check_codes', 'check_labels', 'one_size', 'GroupSplitter', 'check_groups',
-           'MedDataBlock', 'PathReader', 'MedImageDataLoaders', 'show_batch', 'show_results', 'plot_top_losses']
+           'check_images', 'check_masks', 'check_codes', 'check_labels', 'one_size', 'Prepared', 'MedDatasets',
+           'deterministic_steps', 'Patches', 'MedDL', 'GroupSplitter', 'check_groups', 'MedDataBlock', 'PathReader',
+           'MedImageDataLoaders', 'show_batch', 'show_results', 'plot_top_losses']
 
 # %% ../nbs/12_vision_data.ipynb #e7c6673f
-import inspect, warnings
+import inspect, shutil, warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 from fastcore.all import L, instantiate, is_listy, noop, parallel, store_attr
 from fasttransform import Transform, ItemTransform, Pipeline
 from fastai.data.all import (CategoryBlock, Categorize, ColReader, ColSplitter, DataBlock, DataLoader, DataLoaders, Datasets, EncodedMultiCategorize,
-                             FilteredBase, MultiCategoryBlock, RandomSplitter, TransformBlock)
+                             FilteredBase, MultiCategoryBlock, RandomSplitter, SkipItemException, TfmdDL, ToTensor, TransformBlock)
 from fastai.data.external import defaults
 from fastai.vision.core import AddMaskCodes
 from fastai.vision.data import ImageBlock
@@ -28,7 +29,9 @@ from fastai.vision.data import ImageBlock
 from .geometry import Geometry
 from .image_io import read_header
 from .vision_core import MedBase, MedImage, MedMask, both_spellings
-from .preprocessing import Reorder, Resample
+from .preprocessing import MedTransform, Reorder, Resample
+from .cache import Cache, CacheFull, build, pack
+from .vision_augmentation import RandomTransform
 
 # %% ../nbs/12_vision_data.ipynb #f329d0f4
 _openable = (str, Path, L, list, np.ndarray, Tensor)
@@ -178,6 +181,108 @@ def one_size(
         if len(shapes) > 1: raise ValueError(f'the images (or masks) of a batch must have one size, found {shapes[0]} and {shapes[1]}: add PadOrCrop(size) to item_tfms')
     return samples
 
+# %% ../nbs/12_vision_data.ipynb #ed3e9614
+@dataclass
+class Prepared:
+    "The items of a data set as they are after `steps`"
+    entries:list # `Entry` of each item
+    parts:list # which elements of an item, such as [0, 1] for image and mask, they hold
+    steps:list # the item transforms that have run
+    patches:Any=None # `Patches`, for training items that boxes are cut from
+
+    def subset(self, indices, patches): return Prepared([self.entries[i] for i in indices], self.parts, self.steps, patches)
+
+class MedDatasets(Datasets):
+    "`Datasets` that may have prepared items"
+    prepared = None
+    def subset(self, i):
+        res = super().subset(i)
+        if self.prepared is not None: res.prepared = self.prepared.subset(self.splits[i], self.prepared.patches if i == 0 else None)
+        return res
+
+def _no_op(t): return isinstance(t, (AddMaskCodes, ToTensor))
+
+def _has_spec(t):
+    try: t.to_spec()
+    except TypeError: return False
+    return True
+
+def deterministic_steps(tfms): # Item transforms
+    "Those of `tfms` that come before the first that is random, foreign, or has no JSON form"
+    res = []
+    for t in Pipeline(tfms).fs:
+        if _no_op(t): continue
+        if not isinstance(t, MedTransform) or isinstance(t, RandomTransform) or t.split_idx is not None or not _has_spec(t): break
+        res.append(t)
+    return res
+
+# %% ../nbs/12_vision_data.ipynb #0fcccf17
+@dataclass
+class Patches:
+    "How training patches are cut"
+    size:Any # voxels: a number, or one for each axis
+    per_volume:int=2 # patches of each volume in an epoch
+    foreground:float=1/3 # share of patches about a voxel of the mask
+    fill:float=0. # value of an image beyond its border
+
+    def __post_init__(self):
+        sizes = self.size if is_listy(self.size) else [self.size]
+        if not sizes or not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes): raise ValueError(f'a patch size is a positive integer, or one for each axis, not {self.size!r}')
+        if not isinstance(self.per_volume, int) or self.per_volume < 1: raise ValueError(f'per_volume is at least 1, not {self.per_volume!r}')
+        if not 0 <= self.foreground <= 1: raise ValueError(f'foreground is a share from 0 to 1, not {self.foreground!r}')
+
+    def box(self, ndim):
+        "The size along each of `ndim` axes"
+        size = tuple(self.size) if is_listy(self.size) else (self.size,)*ndim
+        if len(size) != ndim: raise ValueError(f'a patch of size {self.size} does not fit images of {ndim} axes')
+        return size
+
+    def draw(self, item): # `Item` of the cache
+        "First voxel of a random patch"
+        size, shape, classes = self.box(len(item.shape)), item.shape, list(item.voxels.values())
+        if classes and torch.rand(1).item() < self.foreground:
+            of_class = classes[_below(len(classes))]
+            start = [int(v) - n//2 for v,n in zip(of_class[_below(len(of_class))], size)]
+        else: start = [_below(max(1, s-n+1)) for s,n in zip(shape, size)]
+        return [min(max(0, o), s-n) if s > n else -((n-s)//2) for o,s,n in zip(start, shape, size)]
+
+def _below(n): return torch.randint(n, (1,)).item()
+
+# %% ../nbs/12_vision_data.ipynb #c081ff7d
+class MedDL(TfmdDL):
+    "A `TfmdDL` of prepared items"
+    def __init__(self, dataset, *args, n=None, **kwargs):
+        patches = getattr(getattr(dataset, 'prepared', None), 'patches', None)
+        super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
+
+    def _left(self):
+        "The transforms that are left to do; None where the prepared items are not on this loader's way"
+        p = getattr(self.dataset, 'prepared', None)
+        if p is None: return None
+        work = [t for t in self.after_item.fs if not _no_op(t)]
+        return work[len(p.steps):] if len(work) >= len(p.steps) and all(a is b for a,b in zip(p.steps, work)) else None
+
+    def do_item(self, s):
+        left = self._left()
+        if left is None: return super().do_item(s)
+        try: o = self._prepared_item(s or 0, copy=bool(left))
+        except SkipItemException: return None
+        for t in left: o = t(o, split_idx=self.after_item.split_idx)
+        return o
+
+    def _prepared_item(self, s, copy):
+        "Item (or patch) `s` before its random transforms; `copy`: these may do with it what they like"
+        p, n = self.dataset.prepared, len(self.dataset)
+        item = p.entries[s % n].open()
+        parts = item.load() if p.patches is None else item.crop(p.patches.draw(item), p.patches.box(len(item.shape)), p.patches.fill)
+        if copy: parts = [o.new_grid(o.as_subclass(Tensor).float().clone(memory_format=torch.contiguous_format), o.affine) for o in parts]
+        at = dict(zip(p.parts, parts))
+        return tuple(at[j] if j in at else tl[s % n] for j,tl in enumerate(self.dataset.tls))
+
+    def create_batch(self, b):
+        res = super().create_batch(b)
+        return type(res)(o.float() if isinstance(o, MedMask) and not o.is_floating_point() else o for o in res) if isinstance(res, (tuple, list)) else res
+
 # %% ../nbs/12_vision_data.ipynb #f6edc230
 def GroupSplitter(
     group_col, # Column that names the patient (or scanner, or site)
@@ -235,6 +340,8 @@ class MedDataBlock(DataBlock):
         grids='resample', # Channels of one image on differing grids: 'resample' onto the first, or 'error'
         match_masks='resample', # A mask on another grid than its image: 'resample' or 'error'
         check=True, # Read every header when loaders are built
+        cache='auto', # Where prepared items are kept: 'disk', 'memory', a folder, a `Cache`, None; 'auto': on disk, for 3D images where they fit
+        patches=None, # `Patches`, to train on boxes cut from the volumes
         **kwargs, # get_x, get_y, get_items, splitter
     ):
         for name,v in dict(grids=grids, match_masks=match_masks).items():
@@ -242,7 +349,9 @@ class MedDataBlock(DataBlock):
         blocks = L(self.blocks if blocks is None else blocks)
         super().__init__(blocks, dl_type, getters, n_inp, None, batch_tfms, **kwargs)
         self.dls_kwargs = {'before_batch': one_size, **self.dls_kwargs}
-        store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check')
+        store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check,patches')
+        self.cache = Cache.of(cache)
+        if patches is not None and cache is None: raise ValueError("patches are cut from prepared volumes: keep cache='auto', or say 'disk', 'memory' or a folder")
         self.new(item_tfms, batch_tfms)
 
     def new(self, item_tfms=None, batch_tfms=None):
@@ -291,15 +400,21 @@ def datasets(self:MedDataBlock,
     verbose=False, # Show verbose messages
 ):
     "The `Datasets` of `source`, checked"
+    items, splits, tfms = self._checked(source)
+    self.check_mask_labels(items, tfms)
+    return MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
+
+@patch
+def _checked(self:MedDataBlock, source):
+    "The items of `source`, their splits, and the transforms that open them"
     self.source = source
     items = (self.get_items or noop)(source)
     if len(items) == 0: raise ValueError('there are no items: the data frame (or the list of files) is empty')
-    splits = self._splits(items)
-    tfms = self._combine_type_tfms()
+    splits, tfms = self._splits(items), self._combine_type_tfms()
     if self.check:
         self.check_items(items, tfms)
         self.check_targets(items, splits)
-    return Datasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
+    return items, splits, tfms
 
 @patch
 def _splits(self:MedDataBlock, items):
@@ -335,10 +450,15 @@ def check_items(self:MedDataBlock, items, tfms):
             image_headers = image_headers or headers
             continue
         check_masks(image_headers, headers, self.match_masks)
-        if self.codes is None: continue
         several = [hs[0] for hs in headers if hs and hs[0].channels != 1]
-        if several: raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared classes has one, of labels')
-        check_codes(sources, self.codes)
+        if several and self.codes is not None: raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared classes has one, of labels')
+
+@patch
+def check_mask_labels(self:MedDataBlock, items, tfms):
+    "Read every mask whose classes were declared, and look for others"
+    for p in tfms if self.check and self.codes is not None else []:
+        opener = next((t for t in p if isinstance(t, OpenMask)), None)
+        if opener is not None: check_codes(_read_all(Pipeline(p[:p.index(opener)]), items, 'the mask'), self.codes)
 
 @patch
 def check_targets(self:MedDataBlock, items, splits):
@@ -352,6 +472,118 @@ def check_targets(self:MedDataBlock, items, splits):
         declared = cat.vocab is not None
         vocab = list(cat.vocab) if declared else sorted({o for j in splits[0] for o in (labels[j] if is_listy(labels[j]) else [labels[j]])}, key=str)
         check_labels(labels, vocab, 'the declared classes' if declared else 'the classes of the training items')
+
+# %% ../nbs/12_vision_data.ipynb #508e55c7
+def _sources(items, tfms):
+    "What the images or masks of a block are opened from, and the transforms from there on"
+    at = next(i for i,t in enumerate(tfms) if isinstance(t, OpenItem))
+    return _read_all(Pipeline(list(tfms[:at])), items, 'the file'), list(tfms[at:])
+
+def _open_all(sources, pipelines, i):
+    "The images and masks of item `i`, on the block's grid"
+    res = []
+    for s,fs in zip(sources, pipelines):
+        o = s[i]
+        for t in fs: o = t(o)
+        res.append(o)
+    return tuple(res)
+
+def _plain_sources(o): return [o.mask, o.image] if isinstance(o, MaskSource) else [o]
+
+class _Preparation:
+    "How `items`, which `tfms` open, are prepared up to the first random one of `item_tfms`"
+    def __init__(self, items, tfms, item_tfms):
+        self.parts = [j for j,p in enumerate(tfms) if any(isinstance(t, OpenItem) for t in p)]
+        self.steps = deterministic_steps(item_tfms)
+        self.sources, self.pipelines = zip(*[_sources(items, tfms[j]) for j in self.parts])
+    def __len__(self): return len(self.sources[0])
+    def known(self):
+        "Whether every image and mask is opened by this library's own classes and transforms"
+        return all(type(fs[0]) in (OpenItem, OpenMask) and fs[0].cls in (MedImage, MedMask) and all(isinstance(t, MedTransform) for t in fs[1:]) for fs in self.pipelines)
+    def settings(self):
+        opens = [dict(name=f'read {fs[0].cls.__name__}', nonfinite=fs[0].nonfinite, grids=fs[0].grids) for fs in self.pipelines]
+        return opens + [t.to_spec() for t in [*self.pipelines[0][1:], *self.steps]]
+    def item_sources(self): return [[p for o in item for p in _plain_sources(o)] for item in zip(*self.sources)]
+    def __call__(self, i):
+        before = parts = _open_all(self.sources, self.pipelines, i)
+        for t in self.steps: parts = t(parts)
+        return before, parts
+
+# %% ../nbs/12_vision_data.ipynb #ecd9d694
+def _first_bytes(preparation, dtype):
+    "(axes, bytes) of the first item that can be prepared; None if none can"
+    for i in range(len(preparation)):
+        try: arrays, _ = pack(preparation(i)[1], dtype=dtype)
+        except (OSError, ValueError, RuntimeError): continue
+        return arrays['0'].ndim - 1, sum(a.nbytes for a in arrays.values())
+
+def _room(cache):
+    "Bytes that may be used: of the disk half of what is free; None where that is not known"
+    folder = cache.folder
+    if folder is None:
+        try: return int(next(l.split()[1] for l in open('/proc/meminfo') if l.startswith('MemAvailable')))*1024
+        except (OSError, StopIteration): return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(folder).free//2
+
+def _why_not(cache, preparation, patches):
+    "Why the items of a block are not to be kept, or None; ValueError where that was asked for"
+    asked = cache.where != 'auto' or patches is not None
+    if not preparation.known(): why = 'its images are opened by a class of its own, which may do anything'
+    elif (first := _first_bytes(preparation, cache.dtype)) is None: return None      # `build` says what is wrong
+    elif first[0] == 2 and not asked: return 'images are 2D'
+    else:
+        need, room = len(preparation)*first[1], None
+        try: room = _room(cache)
+        except OSError as e: why = f'{cache} cannot be written: {e}'
+        else: why = None if room is None or need <= room else f'{len(preparation)} items of {first[1]/1e6:.3g} MB need {need/1e9:.3g} GB, and {cache} has {room/1e9:.3g} GB to spare'
+    if why is None: return None
+    if asked: raise ValueError(f"items cannot be kept prepared: {why}. Choose another folder (cache=path), cache='memory', dtype='float16' in Cache(…), or cache=None")
+    return why
+
+# %% ../nbs/12_vision_data.ipynb #50323085
+@patch
+def _prepare(self:MedDataBlock, items, tfms):
+    "(`Prepared` items, {index: what is wrong with it}); None where items are to be read anew"
+    preparation = _Preparation(items, tfms, self.item_tfms)
+    why_not = _why_not(self.cache, preparation, self.patches)
+    if why_not is not None:
+        if why_not != 'images are 2D': warnings.warn(f'items are read anew in every epoch: {why_not}', stacklevel=4)
+        self.check_mask_labels(items, tfms)
+        return None, {}
+    if self.cache.where == 'auto': print(f'Items are prepared once and kept in {self.cache}; cache=None turns this off')
+    try:
+        with warnings.catch_warnings():             # those of the openers, which in threads would lift each other's
+            warnings.filterwarnings('ignore', 'channel .* lies on another grid')
+            entries, errors = build(preparation, preparation.item_sources(), preparation.settings(), self.cache)
+    except CacheFull as e:
+        raise CacheFull(e.errno, f"{e.strerror}: what was prepared stays; make room (clear_cache()), or choose cache=path, cache='memory' or cache=None") from e
+    self._check_prepared_codes(entries, preparation)
+    return Prepared(entries, preparation.parts, preparation.steps, self.patches), errors
+
+def _leave_out(splits, errors, n):
+    "`splits` without the items that cannot be used, of which it says so"
+    some = '; '.join(f'item {i}: {e}' for i,e in sorted(errors.items())[:5]) + ('; …' if len(errors) > 5 else '')
+    res = [L([i for i in s if i not in errors], use_list=True) for s in splits]
+    if not res[0]: raise ValueError(f'none of the training items can be used, the first for this: {next(iter(errors.values()))}')
+    warnings.warn(f'{len(errors)} of {n} items cannot be used and are left out: {some}', stacklevel=4)
+    return res
+
+@patch
+def _random_items(self:MedDataBlock):
+    "Whether item transforms are left to do in every epoch. If not, a batch is one copy, and costs less here than its way from another process"
+    return len([t for t in Pipeline(self.item_tfms).fs if not _no_op(t)]) > len(deterministic_steps(self.item_tfms))
+
+@patch
+def _check_prepared_codes(self:MedDataBlock, entries, preparation):
+    "Whether prepared masks hold no label but those declared"
+    at = [k for k,fs in enumerate(preparation.pipelines) if isinstance(fs[0], OpenMask)]
+    if self.codes is None or not at: return
+    for i,e in enumerate(entries):
+        if e is None: continue
+        part = e.open().meta['parts'][at[0]]
+        out = [l for l in {part.get('lowest', .5), *map(int, part.get('classes', ()))} if l not in range(len(self.codes))]
+        if out: raise ValueError(f"{preparation.sources[at[0]][i].mask} holds the label(s) {_short(out)}, outside the {len(self.codes)} declared classes {list(self.codes)}: declare them, or map the labels")
 
 # %% ../nbs/12_vision_data.ipynb #9dac9f6d
 def _loader_keywords(dl_type):
@@ -370,7 +602,18 @@ def dataloaders(self:MedDataBlock,
     "Checked `DataLoaders` of `source`"
     unknown = sorted(set(kwargs) - _loader_keywords(self.dl_type))
     if unknown: raise TypeError(f"unexpected keyword argument {unknown[0]!r}: neither the data block nor fastai's DataLoader has one of that name")
-    return super(MedDataBlock, self).dataloaders(source, path=path, verbose=verbose, **kwargs)
+    dl_type = kwargs.pop('dl_type', None) or self.dl_type
+    prepares = self.cache is not None and dl_type in (TfmdDL, MedDL)
+    if self.patches is not None and not prepares: raise TypeError(f'patches come from loaders of type MedDL, not {dl_type.__name__}')
+    items, splits, tfms = self._checked(source)
+    prepared, errors = self._prepare(items, tfms) if prepares else (None, self.check_mask_labels(items, tfms) or {})
+    if errors: splits = _leave_out(splits, errors, len(items))
+    dsets = MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
+    dsets.prepared = prepared
+    if prepares: dl_type = MedDL
+    if prepared is not None and not self._random_items(): kwargs.setdefault('num_workers', 0)
+    if self.patches is not None: kwargs.setdefault('val_bs', 1)
+    return dsets.dataloaders(path=path, after_item=self.item_tfms, after_batch=self.batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
 
 # %% ../nbs/12_vision_data.ipynb #435cc4a2
 class PathReader(ColReader):
@@ -416,7 +659,7 @@ class MedImageDataLoaders(DataLoaders):
         group_col=None, # Column that names the patient: each stays on one side of the split
         item_tfms=None, batch_tfms=None, # Transforms of an item, of a batch
         reorder=False, resample=None, # Reorder to RAS; voxel spacing in mm
-        nonfinite='error', grids='resample', match_masks='resample', check=True, # As in `MedDataBlock`
+        nonfinite='error', grids='resample', match_masks='resample', check=True, cache='auto', patches=None, # As in `MedDataBlock`
         img_cls=MedImage, # The class that opens images
         **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     ):
@@ -432,7 +675,7 @@ class MedImageDataLoaders(DataLoaders):
         splitter = splitter or _splitter(df, valid_col, group_col, valid_pct, seed)
         dblock = MedDataBlock((ImageBlock(img_cls), y_block), get_x=PathReader(fn_col, base, suff), get_y=get_y, splitter=splitter, item_tfms=item_tfms,
                               batch_tfms=batch_tfms, reorder=reorder, resample=resample, group_col=group_col, nonfinite=nonfinite,
-                              grids=grids, match_masks=match_masks, check=check)
+                              grids=grids, match_masks=match_masks, check=check, cache=cache, patches=patches)
         return cls.from_dblock(dblock, df, path=path, **kwargs)
 
 def _known_column(df, col, role):
