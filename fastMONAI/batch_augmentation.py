@@ -75,16 +75,23 @@ class BatchTransform(RandomTransform):
         first_batch(o)
         return _map_batch(o, partial(self._on_drawn, params=params), noop) if len(params['items']) else o
 
-    def _on_drawn(self, x, params, **kwargs):
-        items, t = params['items'], x.as_subclass(Tensor)
-        rows = items.to(t.device, non_blocking=True)
-        with torch.autocast(t.device.type, enabled=False): res = self.on_images(t[rows].float(), params, _spacing(x)[items], **kwargs)
-        return x.new_grid(t.index_copy(0, rows, res.to(t.dtype)), x.affine)
+    def _on_drawn(self, x, params):
+        out, spacing = x.as_subclass(Tensor).clone(), _spacing(x)[params['items']]
+        for rows,there in _chunks(params['items'], out.device):
+            drawn, part = {k: v[rows] for k,v in params.items()}, out[there].float()
+            with torch.autocast(out.device.type, enabled=False): res = self.on_images(part, drawn, spacing[rows])
+            if not (isinstance(there, slice) and res.data_ptr() == out[there].data_ptr()): out[there] = res
+        return x.new_grid(out, x.affine)
 
     def on_images(self, x, params, spacing):
         "The drawn items `x` (n, C, *spatial), a copy that may be overwritten, with voxels of `spacing` (n, axes) mm, transformed"
         return x
     def on_item(self, x): return self.apply(x, self.draw(x))
+
+def _chunks(items, device):
+    "The rows of the parameters and the indices into the batch of `items`: on a CPU one by one, which copies nothing, elsewhere all at once"
+    if device.type == 'cpu': return [(slice(j, j+1), slice(i, i+1)) for j,i in enumerate(items.tolist())]
+    return [(slice(None), items.to(device, non_blocking=True))] if len(items) else []
 
 def _given(o, params):
     "The indices of the items that have parameters, and these parameters"
@@ -423,11 +430,6 @@ def _move(self:BatchSpatial, o, linear, shift, bend):
     new = iter(x.new_grid(out, x.affine) for x,out in zip(xs, outs))
     return _map_batch(o, *[lambda x: next(new)]*2)
 
-def _chunks(items, device):
-    "`items` as indices for the CPU and for `device`: on a CPU one by one, which copies nothing, elsewhere all at once"
-    if device.type == 'cpu': return [(slice(i, i+1),)*2 for i in items.tolist()]
-    return [(items, items.to(device, non_blocking=True))] if len(items) else []
-
 @patch
 def _flip_items(self:BatchSpatial, xs, outs, which, axes):
     for _,rows in _chunks(which.nonzero()[:,0], outs[0].device):
@@ -442,6 +444,7 @@ def _warp_items(self:BatchSpatial, xs, outs, items, linear, shift, bend):
         order = [2,0,1]
         linear, shift = linear[:,order][:,:,order], shift[:,order]
         bend = None if bend is None else bend[:,order].permute(0,1,4,2,3)
+    linear, shift, bend = linear[items], shift[items], None if bend is None else bend[items]
     for rows,there in _chunks(items, device):
         bent = None if bend is None or (bend[rows] == 0).all() else bend[rows]
         ins = [x.as_subclass(Tensor)[there].float().reshape(-1, x.shape[1], *shape).contiguous() for x in xs]
@@ -490,7 +493,7 @@ class BatchContrast(BatchTransform):
 
 # %% ../nbs/13_batch_augmentation.ipynb #8c834c09
 class BatchNoise(BatchTransform):
-    "Add Gaussian noise: `RandomNoise` of a batch, with other noise of the same distribution"
+    "Add Gaussian noise: `RandomNoise` of a batch"
     def __init__(self,
         mean=0, # Mean of the noise, from -x to x; or a range
         std=(0, 0.25), # Standard deviation, from 0 to x; or a range
@@ -501,7 +504,7 @@ class BatchNoise(BatchTransform):
         if self.std[0] < 0: raise ValueError(f'std must not be negative, not {std!r}')
     def draw_items(self, o, items):
         n = len(items)
-        return dict(mean=_uniform(self.mean, n), std=_uniform(self.std, n), seed=torch.randint(2**31, (1,)).expand(n))
+        return dict(mean=_uniform(self.mean, n), std=_uniform(self.std, n), seed=torch.randint(2**31, (n,)))
     def on_images(self, x, params, spacing):
         generator = torch.Generator(x.device).manual_seed(int(params['seed'][0]))
         noise = torch.empty_like(x).normal_(generator=generator)
@@ -710,11 +713,11 @@ def apply(self:BatchCutout, o, params):
     starts, sizes = (params[k].to(x.device, non_blocking=True) for k in ('starts', 'sizes'))
     hole = torch.zeros(len(starts), *x.shape[2:], dtype=torch.bool, device=x.device)
     for start,size in zip(starts.unbind(1), sizes.unbind(1)):
-        box = torch.ones_like(hole)
+        box = torch.ones(1, dtype=torch.bool, device=x.device)
         for axis,n in enumerate(hole.shape[1:]):
             i = torch.arange(n, device=x.device)
             inside = (i >= start[:,axis,None]) & (i < (start + size)[:,axis,None])
-            box &= inside.reshape(-1, *[n if a == axis else 1 for a in range(hole.ndim-1)])
+            box = box & inside.reshape(-1, *[n if a == axis else 1 for a in range(hole.ndim-1)])
         hole |= box
     found = self._foreground(o, params['items'])
     hole = (hole if found is None else hole & found)[:,None]
