@@ -19,6 +19,7 @@ from .vision_metrics import *
 from .dataset_info import *
 from .external_data import *
 from .vision_augmentation import *
+from .batch_augmentation import *
 from .vision_data import *
 from .training_step import *
 from .vision_learner import *

@@ -410,7 +410,7 @@ class RandomCutout(RandomTransform):
 
     def _foreground(self, o):
         masks = [m for m in o if isinstance(m, MedMask)] if self.mask_only and isinstance(o, (tuple, list)) else []
-        found = masks[0].as_subclass(Tensor).any(0, keepdim=True) if masks else None
+        found = (masks[0].as_subclass(Tensor) != 0).any(0, keepdim=True) if masks else None
         return found if found is not None and found.any() else None
 
     def apply(self, o, params):
