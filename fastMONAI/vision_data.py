@@ -640,8 +640,8 @@ def dataloaders(self:MedDataBlock,
     dsets = MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
     dsets.prepared = prepared
     if prepares: dl_type = MedDL
-    if prepared is not None and not self._random_items(): kwargs.setdefault('num_workers', 0)
-    if self.patches is not None: kwargs.setdefault('val_bs', 1)
+    if prepared is not None and not self._random_items() and kwargs.get('num_workers') is None: kwargs['num_workers'] = 0
+    if self.patches is not None and kwargs.get('val_bs') is None: kwargs['val_bs'] = 1
     return dsets.dataloaders(path=path, after_item=self.item_tfms, after_batch=self.batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
 
 # %% ../nbs/12_vision_data.ipynb #435cc4a2

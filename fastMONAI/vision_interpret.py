@@ -12,6 +12,7 @@ from fastcore.all import L, detuplify, is_listy
 from fastai import interpret
 
 from .vision_core import MedBase
+from .vision_learner import WholeVolumes
 
 # %% ../nbs/16_vision_interpret.ipynb #664e1637
 class _KeepsGeometry:
@@ -24,6 +25,23 @@ class _KeepsGeometry:
         n = self.dl.n_inp
         inps = tuple(torch.cat([b[i] for b in batches]) for i in range(n))
         return detuplify(inps), preds, targs, decoded, self.losses[idxs]
+
+    def plot_top_losses(self,
+        k, # How many, or which of them, as a list
+        largest=True, # The largest losses, or the smallest?
+        **kwargs, # `anatomical_plane`, `slice_index`, `nrows`, …
+    ):
+        "Show the items of the largest losses"
+        if not any(isinstance(cb, WholeVolumes) for cb in self.learn.cbs): return super().plot_top_losses(k, largest, **kwargs)
+        losses, idxs = self.top_losses(None, largest)
+        which = list(k) if is_listy(k) or isinstance(k, range) else range(min(k, len(losses)))
+        samples, outs = L(), L()
+        for i in which:                                     # one by one: volumes may differ in size
+            b = self.learn.dls.test_dl(getattr(self.dl.items, 'iloc', L(self.dl.items))[[int(idxs[i])]], with_labels=True, bs=1).one_batch()
+            pred, _, decoded = self.learn.get_preds(dl=[b], with_decoded=True, act=self.act, reorder=False)
+            x, y, its = self.dl._pre_show_batch(b)
+            samples, outs = samples + its, outs + self.dl._pre_show_batch(b[:self.dl.n_inp] + (decoded,))[2].itemgot(slice(self.dl.n_inp, None))
+        return interpret.plot_top_losses(x, y, samples, outs, [None]*len(samples), losses[list(which)], **kwargs)
 
 class Interpretation(_KeepsGeometry, interpret.Interpretation):
     "Losses of all items of a loader, and pictures of the largest"
