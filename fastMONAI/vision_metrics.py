@@ -18,8 +18,8 @@ import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
 from fastai.learner import Metric
-from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_dice, compute_hausdorff_distance,
-                           compute_surface_dice, get_confusion_matrix)
+from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_hausdorff_distance, compute_surface_dice,
+                           get_confusion_matrix)
 from .vision_core import MedMask, spacing_from
 
 # %% ../nbs/08_vision_metrics.ipynb #2d46c49c
@@ -50,12 +50,16 @@ def _batches(pred, targ, spacing=None):
     return pred, targ.to(pred.device), _spacings(found[0] if spacing is None and found else spacing, p)
 
 # %% ../nbs/08_vision_metrics.ipynb #8823c4b7
+def _valid(mask, n_classes):
+    "Whether `mask`, (B, 1, …) or one-hot (B, C, …), has values of `n_classes` only: a boolean on its device"
+    if mask.dtype == torch.bool: return True
+    if mask.shape[1] == 1 and n_classes > 2: return ((mask >= 0) & (mask < n_classes) & (mask == mask.long())).all()
+    top = mask.max()
+    return ((mask == 0) | (mask == top)).all() & ((top == 0) | (top == 1) | (top == 255))
+
 def _binary(mask):
     "The foreground of a `mask` of 0 and 1, or of 0 and 255, as booleans; None if it is neither"
-    if mask.dtype == torch.bool: return mask
-    top, found = mask.max(), mask != 0
-    if top == 0: return None if found.any() else found
-    return found if top in (1, 255) and torch.equal(found, mask == top) else None
+    return mask != 0 if _valid(mask, 2) else None
 
 def _labels(mask, name):
     "A one-channel `mask` as int64 labels (B, 1, …)"
@@ -73,19 +77,21 @@ def _n_classes(mask, name):
     if n > 256: raise ValueError(f"the {name} has labels up to {n-1}: number the classes 1, 2, 3, …")
     return n
 
+def _channels(mask, n_classes, include_background=False):
+    "Boolean (B, K, …), a channel for each class of a valid `mask`"
+    first = 0 if include_background else 1
+    if mask.shape[1] > 1: return (mask != 0)[:, first:]
+    if n_classes == 2: return torch.cat([mask == 0, mask != 0], 1)[:, first:]
+    return mask == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
+
 def _per_class(mask, n_classes, name, include_background=False):
-    "Boolean (B, K, …), a channel for each class of `mask`: labels (B, 1, …) or one-hot (B, C, …)"
-    first, several = (0 if include_background else 1), mask.shape[1] > 1
+    "`_channels` of a `mask` that may be invalid: labels (B, 1, …) or one-hot (B, C, …)"
+    several = mask.shape[1] > 1
     if several and mask.shape[1] != n_classes:
         raise ValueError(f"the {name} has {mask.shape[1]} channels, expected 1 (labels) or {n_classes} (one-hot, background first)")
-    found = _binary(mask) if several or n_classes == 2 else None
-    if several and found is None: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
-    if several: return found[:, first:]
-    if first and found is not None: return found
-    labels = _labels(mask, name) if found is None else found.long()
-    top = int(labels.max())
-    if top >= n_classes: raise ValueError(f"the {name} has label {top}, expected labels 0 to {n_classes-1}")
-    return labels == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
+    if _valid(mask, n_classes): return _channels(mask, n_classes, include_background)
+    if several: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
+    raise ValueError(f"the {name} has label {int(_labels(mask, name).max())}, expected labels 0 to {n_classes-1}")
 
 # %% ../nbs/08_vision_metrics.ipynb #ee27dd69
 def _of_masks(metric, pred, targ, spacing=None, include_background=False, **kwargs):
@@ -102,7 +108,7 @@ def _of_logits(metric, act, targ, spacing, decode, **kwargs):
     act, targ, spacing = _batches(act, targ, spacing)
     if mask: return _of_masks(metric, act, targ, spacing, **kwargs).mean()
     pred, n = decode(act)
-    return metric(_per_class(pred, n, 'prediction'), _per_class(targ, n, 'target'), spacing, **kwargs).mean()
+    return metric(_channels(pred, n), _per_class(targ, n, 'target'), spacing, **kwargs).mean()
 
 def _decode_binary(act):
     if act.shape[1] != 1: raise ValueError(f"a binary metric takes logits of 1 channel, got {tuple(act.shape)}: use the multi_ form")
@@ -112,11 +118,15 @@ def _decode_multi(act):
     if act.shape[1] == 1: raise ValueError(f"a multi_ metric takes logits of 2 or more channels, got {tuple(act.shape)}: use the binary_ form")
     return act.argmax(1, keepdim=True), act.shape[1]
 
+def _decode(act): return (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
+
 def _of_binary(metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_binary, **kwargs)
 def _of_multi (metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
 
 # %% ../nbs/08_vision_metrics.ipynb #2ba74c11
-def _dice(pred, targ, spacing): return compute_dice(pred, targ, ignore_empty=False)
+def _dice(pred, targ, spacing):
+    both, p, t = [o.flatten(2).sum(-1) for o in (pred & targ, pred, targ)]
+    return torch.where(p + t == 0, 1., 2*both / (p + t))
 
 # %% ../nbs/08_vision_metrics.ipynb #3b7d59e5
 def calculate_dsc(
@@ -438,10 +448,10 @@ class AccumulatedDice(Metric):
     def accumulate(self, learn):
         "Add the batch's voxels"
         act, targ, _ = _batches(learn.pred, learn.yb[0])
-        pred, n = (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
+        pred, n = _decode(act)
         if n != self.n_classes: raise ValueError(f"{type(self).__name__}(n_classes={self.n_classes}), but the model tells {n} classes apart")
-        masks = [_per_class(o, n, name, include_background=self.include_background) for o,name in ((pred, 'prediction'), (targ, 'target'))]
-        both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (masks[0] & masks[1], *masks)]
+        pred, targ = _channels(pred, n, self.include_background), _per_class(targ, n, 'target', self.include_background)
+        both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (pred & targ, pred, targ)]
         self._both, self._sizes = self._both + both, self._sizes + p + t
 
     @property
