@@ -10,10 +10,11 @@ __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_
            'multi_hausdorff_distance', 'binary_hausdorff_distance95', 'multi_hausdorff_distance95',
            'calculate_average_surface_distance', 'binary_average_surface_distance', 'multi_average_surface_distance',
            'calculate_surface_dice', 'binary_surface_dice', 'multi_surface_dice', 'calculate_surface_metrics',
-           'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice']
+           'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice', 'SurfaceMetric']
 
 # %% ../nbs/08_vision_metrics.ipynb #1191b09d
-import warnings
+import signal, time, warnings
+from concurrent.futures import BrokenExecutor, FIRST_COMPLETED, Future, wait
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
@@ -53,7 +54,9 @@ def _batches(pred, targ, spacing=None):
 def _valid(mask, n_classes):
     "Whether `mask`, (B, 1, …) or one-hot (B, C, …), has values of `n_classes` only: a boolean on its device"
     if mask.dtype == torch.bool: return True
-    if mask.shape[1] == 1 and n_classes > 2: return ((mask >= 0) & (mask < n_classes) & (mask == mask.long())).all()
+    if mask.shape[1] == 1 and n_classes > 2:
+        labels = mask.long()
+        return ((labels == mask) & (labels >= 0) & (labels < n_classes)).all()
     top = mask.max()
     return ((mask == 0) | (mask == top)).all() & ((top == 0) | (top == 1) | (top == 255))
 
@@ -84,14 +87,16 @@ def _channels(mask, n_classes, include_background=False):
     if n_classes == 2: return torch.cat([mask == 0, mask != 0], 1)[:, first:]
     return mask == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
 
-def _per_class(mask, n_classes, name, include_background=False):
-    "`_channels` of a `mask` that may be invalid: labels (B, 1, …) or one-hot (B, C, …)"
+def _checked(mask, n_classes, name):
+    "`mask`, of labels (B, 1, …) or one-hot (B, C, …); an error if it is not one of `n_classes`"
     several = mask.shape[1] > 1
     if several and mask.shape[1] != n_classes:
         raise ValueError(f"the {name} has {mask.shape[1]} channels, expected 1 (labels) or {n_classes} (one-hot, background first)")
-    if _valid(mask, n_classes): return _channels(mask, n_classes, include_background)
+    if _valid(mask, n_classes): return mask
     if several: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
     raise ValueError(f"the {name} has label {int(_labels(mask, name).max())}, expected labels 0 to {n_classes-1}")
+
+def _per_class(mask, n_classes, name, include_background=False): return _channels(_checked(mask, n_classes, name), n_classes, include_background)
 
 # %% ../nbs/08_vision_metrics.ipynb #ee27dd69
 def _of_masks(metric, pred, targ, spacing=None, include_background=False, **kwargs):
@@ -472,3 +477,97 @@ class AccumulatedMultiDice(AccumulatedDice):
     "`AccumulatedDice` under a name of its own, for a model of several classes"
     @property
     def name(self): return 'accumulated_multi_dice'
+
+# %% ../nbs/08_vision_metrics.ipynb #2d25a222
+def _small(mask, n_classes):
+    "A valid `mask` in as few bytes as its values take, as an array"
+    mask = mask != 0 if mask.shape[1] > 1 or n_classes == 2 else mask.to(torch.uint8 if n_classes <= 256 else torch.int32)
+    return mask.cpu().numpy()
+
+def _of_image(metric, pred, targ, n_classes, spacing):
+    "Mean over the classes of `metric` of one image's arrays (1, …), whose voxels are `spacing` mm"
+    pred, targ = [_channels(torch.from_numpy(o), n_classes, include_background=True) for o in (pred, targ)]
+    targ = MedMask(targ, affine=np.diag([*spacing, 1., 1.][:4])[None])
+    return float(torch.as_tensor(metric(pred, targ)).float().mean())
+
+# %% ../nbs/08_vision_metrics.ipynb #998699cf
+class _Jobs:
+    "Calls under way, in processes or done in this one, and their results"
+    most_waiting = 10**9     # bytes
+    def __init__(self, name, n_workers): self.name, self.n_workers, self.pool, self.seconds, self.found = name, n_workers, None, 0., {}
+    def __reduce__(self): return _Jobs, (self.name, self.n_workers)      # processes stay behind when a Learner is exported
+
+    def processes(self):
+        "The pool; None to work in this process"
+        from joblib import cpu_count
+        from joblib.externals.loky import ProcessPoolExecutor
+        n = self.n_workers
+        if n is None: n = min(cpu_count(), 4) if self.seconds > 5 and cpu_count() > 1 else 0
+        if n and self.pool is None:     # they leave Ctrl-C and the GPU to the main process
+            self.pool = ProcessPoolExecutor(n, timeout=60, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN),
+                                            env=dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore'))
+        return self.pool
+
+    def add(self, n_bytes, f, *args):
+        "Call `f(*args)`, arguments of `n_bytes`"
+        if (pool := self.processes()) is None:
+            start, job = time.perf_counter(), Future()
+            job.set_result(f(*args))
+            self.seconds += time.perf_counter() - start
+        else:
+            while sum(n for o,n in self.found.items() if not o.done()) > self.most_waiting: wait([o for o in self.found if not o.done()], return_when=FIRST_COMPLETED)
+            try: job = pool.submit(f, *args)
+            except BrokenExecutor: self.died()
+        self.found[job] = n_bytes
+
+    def clear(self):
+        for job in self.found: job.cancel()
+        self.found = {}
+
+    def results(self):
+        "All results, in the order of the calls"
+        try: return [job.result() for job in self.found]
+        except BrokenExecutor: self.died()
+        except Exception as e: raise RuntimeError(f"{self.name} failed on one of {len(self.found)} images: {type(e).__name__}: {e}") from e
+
+    def died(self):
+        self.pool = None
+        raise RuntimeError(f"{self.name}: a process ended before it had an answer (out of memory?): give SurfaceMetric a smaller n_workers, or 0 for none") from None
+
+# %% ../nbs/08_vision_metrics.ipynb #533cda67
+class SurfaceMetric(Metric):
+    "The mean of a metric of masks over images and classes, every few epochs, computed in processes of its own"
+    def __init__(self,
+        metric=calculate_hd95, # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a `MedMask`
+        every:int|None=5, # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in `learn.validate()`
+        n_workers:int|None=None, # Number of processes; 0: the main process alone; None: as many as cores, at most 4, after 5 s in the main process
+        name:str|None=None # Its name in the table; None: the function's, without 'calculate_'
+    ):
+        if every is not None and every < 1: raise ValueError(f"every is a number of epochs, at least 1, or None; got {every}")
+        if n_workers is not None and n_workers < 0: raise ValueError(f"n_workers must be at least 0, or None; got {n_workers}")
+        self.metric, self.every = metric, every
+        self._jobs = _Jobs(name or getattr(metric, 'func', metric).__name__.removeprefix('calculate_'), n_workers)
+
+    def reset(self): self._jobs.clear()
+
+    def is_due(self, learn):
+        "Does the epoch that `learn` is in get a value? `learn.validate()`, which makes no bar of epochs, always does"
+        last = learn.epoch + 1
+        return not learn.create_mbar or (self.every is not None and (last % self.every == 0 or last == learn.n_epoch))
+
+    def accumulate(self, learn):
+        "Pass the batch's images on, if a value is due"
+        if not self.is_due(learn): return
+        act, targ, spacing = _batches(learn.pred, learn.yb[0])
+        pred, n = _decode(act)
+        pred, targ = _small(pred, n), _small(_checked(targ, n, 'target'), n)
+        for p,t,mm_ in zip(pred, targ, spacing): self._jobs.add(p.nbytes + t.nbytes, _of_image, self.metric, p[None], t[None], n, mm_)
+
+    @property
+    def value(self):
+        "Mean over the images and classes, once all are there; NaN where none was due"
+        found = self._jobs.results()
+        return float(np.mean(found)) if found else float('nan')
+
+    @property
+    def name(self): return self._jobs.name
