@@ -515,7 +515,7 @@ class _Jobs:
             job.set_result(f(*args))
             self.seconds += time.perf_counter() - start
         else:
-            while sum(n for o,n in self.found.items() if not o.done()) > self.most_waiting: wait([o for o in self.found if not o.done()], return_when=FIRST_COMPLETED)
+            while sum((waiting := {o: n for o,n in self.found.items() if not o.done()}).values()) > self.most_waiting: wait(waiting, return_when=FIRST_COMPLETED)
             try: job = pool.submit(f, *args)
             except BrokenExecutor: self.died()
         self.found[job] = n_bytes
