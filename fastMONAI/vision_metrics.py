@@ -10,16 +10,17 @@ __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_
            'multi_hausdorff_distance', 'binary_hausdorff_distance95', 'multi_hausdorff_distance95',
            'calculate_average_surface_distance', 'binary_average_surface_distance', 'multi_average_surface_distance',
            'calculate_surface_dice', 'binary_surface_dice', 'multi_surface_dice', 'calculate_surface_metrics',
-           'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice']
+           'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice', 'SurfaceMetric']
 
 # %% ../nbs/08_vision_metrics.ipynb #1191b09d
-import warnings
+import signal, time, warnings
+from concurrent.futures import BrokenExecutor, FIRST_COMPLETED, Future, wait
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
 from fastai.learner import Metric
-from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_dice, compute_hausdorff_distance,
-                           compute_surface_dice, get_confusion_matrix)
+from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_hausdorff_distance, compute_surface_dice,
+                           get_confusion_matrix)
 from .vision_core import MedMask, spacing_from
 
 # %% ../nbs/08_vision_metrics.ipynb #2d46c49c
@@ -50,12 +51,18 @@ def _batches(pred, targ, spacing=None):
     return pred, targ.to(pred.device), _spacings(found[0] if spacing is None and found else spacing, p)
 
 # %% ../nbs/08_vision_metrics.ipynb #8823c4b7
+def _valid(mask, n_classes):
+    "Whether `mask`, (B, 1, …) or one-hot (B, C, …), has values of `n_classes` only: a boolean on its device"
+    if mask.dtype == torch.bool: return True
+    if mask.shape[1] == 1 and n_classes > 2:
+        labels = mask.long()
+        return ((labels == mask) & (labels >= 0) & (labels < n_classes)).all()
+    top = mask.max()
+    return ((mask == 0) | (mask == top)).all() & ((top == 0) | (top == 1) | (top == 255))
+
 def _binary(mask):
     "The foreground of a `mask` of 0 and 1, or of 0 and 255, as booleans; None if it is neither"
-    if mask.dtype == torch.bool: return mask
-    top, found = mask.max(), mask != 0
-    if top == 0: return None if found.any() else found
-    return found if top in (1, 255) and torch.equal(found, mask == top) else None
+    return mask != 0 if _valid(mask, 2) else None
 
 def _labels(mask, name):
     "A one-channel `mask` as int64 labels (B, 1, …)"
@@ -73,19 +80,23 @@ def _n_classes(mask, name):
     if n > 256: raise ValueError(f"the {name} has labels up to {n-1}: number the classes 1, 2, 3, …")
     return n
 
-def _per_class(mask, n_classes, name, include_background=False):
-    "Boolean (B, K, …), a channel for each class of `mask`: labels (B, 1, …) or one-hot (B, C, …)"
-    first, several = (0 if include_background else 1), mask.shape[1] > 1
+def _channels(mask, n_classes, include_background=False):
+    "Boolean (B, K, …), a channel for each class of a valid `mask`"
+    first = 0 if include_background else 1
+    if mask.shape[1] > 1: return (mask != 0)[:, first:]
+    if n_classes == 2: return torch.cat([mask == 0, mask != 0], 1)[:, first:]
+    return mask == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
+
+def _checked(mask, n_classes, name):
+    "`mask`, of labels (B, 1, …) or one-hot (B, C, …); an error if it is not one of `n_classes`"
+    several = mask.shape[1] > 1
     if several and mask.shape[1] != n_classes:
         raise ValueError(f"the {name} has {mask.shape[1]} channels, expected 1 (labels) or {n_classes} (one-hot, background first)")
-    found = _binary(mask) if several or n_classes == 2 else None
-    if several and found is None: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
-    if several: return found[:, first:]
-    if first and found is not None: return found
-    labels = _labels(mask, name) if found is None else found.long()
-    top = int(labels.max())
-    if top >= n_classes: raise ValueError(f"the {name} has label {top}, expected labels 0 to {n_classes-1}")
-    return labels == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
+    if _valid(mask, n_classes): return mask
+    if several: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
+    raise ValueError(f"the {name} has label {int(_labels(mask, name).max())}, expected labels 0 to {n_classes-1}")
+
+def _per_class(mask, n_classes, name, include_background=False): return _channels(_checked(mask, n_classes, name), n_classes, include_background)
 
 # %% ../nbs/08_vision_metrics.ipynb #ee27dd69
 def _of_masks(metric, pred, targ, spacing=None, include_background=False, **kwargs):
@@ -102,7 +113,7 @@ def _of_logits(metric, act, targ, spacing, decode, **kwargs):
     act, targ, spacing = _batches(act, targ, spacing)
     if mask: return _of_masks(metric, act, targ, spacing, **kwargs).mean()
     pred, n = decode(act)
-    return metric(_per_class(pred, n, 'prediction'), _per_class(targ, n, 'target'), spacing, **kwargs).mean()
+    return metric(_channels(pred, n), _per_class(targ, n, 'target'), spacing, **kwargs).mean()
 
 def _decode_binary(act):
     if act.shape[1] != 1: raise ValueError(f"a binary metric takes logits of 1 channel, got {tuple(act.shape)}: use the multi_ form")
@@ -112,11 +123,15 @@ def _decode_multi(act):
     if act.shape[1] == 1: raise ValueError(f"a multi_ metric takes logits of 2 or more channels, got {tuple(act.shape)}: use the binary_ form")
     return act.argmax(1, keepdim=True), act.shape[1]
 
+def _decode(act): return (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
+
 def _of_binary(metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_binary, **kwargs)
 def _of_multi (metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
 
 # %% ../nbs/08_vision_metrics.ipynb #2ba74c11
-def _dice(pred, targ, spacing): return compute_dice(pred, targ, ignore_empty=False)
+def _dice(pred, targ, spacing):
+    both, p, t = [o.flatten(2).sum(-1) for o in (pred & targ, pred, targ)]
+    return torch.where(p + t == 0, 1., 2*both / (p + t))
 
 # %% ../nbs/08_vision_metrics.ipynb #3b7d59e5
 def calculate_dsc(
@@ -438,10 +453,10 @@ class AccumulatedDice(Metric):
     def accumulate(self, learn):
         "Add the batch's voxels"
         act, targ, _ = _batches(learn.pred, learn.yb[0])
-        pred, n = (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
+        pred, n = _decode(act)
         if n != self.n_classes: raise ValueError(f"{type(self).__name__}(n_classes={self.n_classes}), but the model tells {n} classes apart")
-        masks = [_per_class(o, n, name, include_background=self.include_background) for o,name in ((pred, 'prediction'), (targ, 'target'))]
-        both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (masks[0] & masks[1], *masks)]
+        pred, targ = _channels(pred, n, self.include_background), _per_class(targ, n, 'target', self.include_background)
+        both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (pred & targ, pred, targ)]
         self._both, self._sizes = self._both + both, self._sizes + p + t
 
     @property
@@ -462,3 +477,97 @@ class AccumulatedMultiDice(AccumulatedDice):
     "`AccumulatedDice` under a name of its own, for a model of several classes"
     @property
     def name(self): return 'accumulated_multi_dice'
+
+# %% ../nbs/08_vision_metrics.ipynb #2d25a222
+def _small(mask, n_classes):
+    "A valid `mask` in as few bytes as its values take, as an array"
+    mask = mask != 0 if mask.shape[1] > 1 or n_classes == 2 else mask.to(torch.uint8 if n_classes <= 256 else torch.int32)
+    return mask.cpu().numpy()
+
+def _of_image(metric, pred, targ, n_classes, spacing):
+    "Mean over the classes of `metric` of one image's arrays (1, …), whose voxels are `spacing` mm"
+    pred, targ = [_channels(torch.from_numpy(o), n_classes, include_background=True) for o in (pred, targ)]
+    targ = MedMask(targ, affine=np.diag([*spacing, 1., 1.][:4])[None])
+    return float(torch.as_tensor(metric(pred, targ)).float().mean())
+
+# %% ../nbs/08_vision_metrics.ipynb #998699cf
+class _Jobs:
+    "Calls under way, in processes or done in this one, and their results"
+    most_waiting = 10**9     # bytes
+    def __init__(self, name, n_workers): self.name, self.n_workers, self.pool, self.seconds, self.found = name, n_workers, None, 0., {}
+    def __reduce__(self): return _Jobs, (self.name, self.n_workers)      # processes stay behind when a Learner is exported
+
+    def processes(self):
+        "The pool; None to work in this process"
+        from joblib import cpu_count
+        from joblib.externals.loky import ProcessPoolExecutor
+        n = self.n_workers
+        if n is None: n = min(cpu_count(), 4) if self.seconds > 5 and cpu_count() > 1 else 0
+        if n and self.pool is None:     # they leave Ctrl-C and the GPU to the main process
+            self.pool = ProcessPoolExecutor(n, timeout=60, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN),
+                                            env=dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore'))
+        return self.pool
+
+    def add(self, n_bytes, f, *args):
+        "Call `f(*args)`, arguments of `n_bytes`"
+        if (pool := self.processes()) is None:
+            start, job = time.perf_counter(), Future()
+            job.set_result(f(*args))
+            self.seconds += time.perf_counter() - start
+        else:
+            while sum((waiting := {o: n for o,n in self.found.items() if not o.done()}).values()) > self.most_waiting: wait(waiting, return_when=FIRST_COMPLETED)
+            try: job = pool.submit(f, *args)
+            except BrokenExecutor: self.died()
+        self.found[job] = n_bytes
+
+    def clear(self):
+        for job in self.found: job.cancel()
+        self.found = {}
+
+    def results(self):
+        "All results, in the order of the calls"
+        try: return [job.result() for job in self.found]
+        except BrokenExecutor: self.died()
+        except Exception as e: raise RuntimeError(f"{self.name} failed on one of {len(self.found)} images: {type(e).__name__}: {e}") from e
+
+    def died(self):
+        self.pool = None
+        raise RuntimeError(f"{self.name}: a process ended before it had an answer (out of memory?): give SurfaceMetric a smaller n_workers, or 0 for none") from None
+
+# %% ../nbs/08_vision_metrics.ipynb #533cda67
+class SurfaceMetric(Metric):
+    "The mean of a metric of masks over images and classes, every few epochs, computed in processes of its own"
+    def __init__(self,
+        metric=calculate_hd95, # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a `MedMask`
+        every:int|None=5, # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in `learn.validate()`
+        n_workers:int|None=None, # Number of processes; 0: the main process alone; None: as many as cores, at most 4, after 5 s in the main process
+        name:str|None=None # Its name in the table; None: the function's, without 'calculate_'
+    ):
+        if every is not None and every < 1: raise ValueError(f"every is a number of epochs, at least 1, or None; got {every}")
+        if n_workers is not None and n_workers < 0: raise ValueError(f"n_workers must be at least 0, or None; got {n_workers}")
+        self.metric, self.every = metric, every
+        self._jobs = _Jobs(name or getattr(metric, 'func', metric).__name__.removeprefix('calculate_'), n_workers)
+
+    def reset(self): self._jobs.clear()
+
+    def is_due(self, learn):
+        "Does the epoch that `learn` is in get a value? `learn.validate()`, which makes no bar of epochs, always does"
+        last = learn.epoch + 1
+        return not learn.create_mbar or (self.every is not None and (last % self.every == 0 or last == learn.n_epoch))
+
+    def accumulate(self, learn):
+        "Pass the batch's images on, if a value is due"
+        if not self.is_due(learn): return
+        act, targ, spacing = _batches(learn.pred, learn.yb[0])
+        pred, n = _decode(act)
+        pred, targ = _small(pred, n), _small(_checked(targ, n, 'target'), n)
+        for p,t,mm_ in zip(pred, targ, spacing): self._jobs.add(p.nbytes + t.nbytes, _of_image, self.metric, p[None], t[None], n, mm_)
+
+    @property
+    def value(self):
+        "Mean over the images and classes, once all are there; NaN where none was due"
+        found = self._jobs.results()
+        return float(np.mean(found)) if found else float('nan')
+
+    @property
+    def name(self): return self._jobs.name
