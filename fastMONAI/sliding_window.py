@@ -89,9 +89,9 @@ def _ring(lo, hi, n): # planes lo to hi in a ring of n: pairs of (slice of the r
 
 # %% ../nbs/06_sliding_window.ipynb #65bc6c9e
 class _Blend:
-    "Adds up the windows' shares in `out`: in place, or in a ring of planes from which the final ones are taken"
-    def __init__(self, starts, shares, padded, before, shape, finish, store, device):
-        self.starts,self.shares,self.padded,self.before,self.shape,self.finish,self.device = starts,shares,padded,before,shape,finish,device
+    "Adds up the windows' shares in `out`: in place, or in a ring of planes across `axis` from which the final ones are taken"
+    def __init__(self, starts, shares, padded, before, shape, axis, finish, store, device):
+        self.starts,self.shares,self.padded,self.before,self.shape,self.axis,self.finish,self.device = starts,shares,padded,before,shape,axis,finish,device
         self.store = 'device' if store == 'cpu' and device.type == 'cpu' else store
         self.out = self.sums = None
         self.b = self.done = 0 # planes before `done` of volume `b` are in `out`
@@ -101,7 +101,7 @@ class _Blend:
         return _zeros((self.shape[0], k, *self.shape[1:]), dtype, store, self.device), store
 
     def _open(self, k): # sums of k channels
-        ring = k, self.shares[0].shape[1], *self.padded[1:]
+        ring = k, *(s.shape[1] if a == self.axis else n for a,(s,n) in enumerate(zip(self.shares, self.padded)))
         where = _fits(4*math.prod(ring), self.device)
         if self.finish is None: self.out, store = self._new(k, torch.float32)
         self.in_place = self.finish is None and store == where and self.padded == self.shape[1:]
@@ -111,34 +111,39 @@ class _Blend:
     def add(self, at, predicted): # at: (volume, window's number along each axis) for each of the predicted windows (n, K, *patch_size)
         if self.sums is None: self._open(predicted.shape[1])
         for (b, *index), p in zip(at, predicted.to(self.sums)):
-            lo, share = [s[i] for s,i in zip(self.starts, index)], self.shares[0][index[0]]
-            for s,i in zip(self.shares[1:], index[1:]): share = share[...,None]*s[i]
-            self.advance(b, lo[0])
-            for here,there in _ring(lo[0], lo[0] + len(share), self.sums.shape[1]):
-                inside = slice(None), here, *(slice(l, l+n) for l,n in zip(lo[1:], share.shape[1:]))
-                self.sums[inside].addcmul_(p[:,there], share[there])
+            lo, share = [s[i] for s,i in zip(self.starts, index)], torch.ones((), device=self.sums.device)
+            for s,i in zip(self.shares, index): share = share[...,None]*s[i]
+            self.advance(b, lo[self.axis])
+            inside = [slice(l, l+n) for l,n in zip(lo, share.shape)]
+            for here,there in _ring(lo[self.axis], lo[self.axis] + share.shape[self.axis], self.sums.shape[self.axis+1]):
+                inside[self.axis], piece = here, (slice(None),)*self.axis + (there,)
+                self.sums[(slice(None), *inside)].addcmul_(p[(slice(None), *piece)], share[piece])
 
     def advance(self, b, start): # all windows to come start at plane `start` of volume `b`, or later
         if self.in_place: self.sums = self.out[min(b, len(self.out)-1)]
         else:
-            stop = start if b == self.b else self.padded[0]
-            for here,there in _ring(self.done, stop, self.sums.shape[1]):
-                self._keep(self.done + there.start, self.sums[:,here])
-                self.sums[:,here] = 0
+            stop = start if b == self.b else self.padded[self.axis]
+            for here,there in _ring(self.done, stop, self.sums.shape[self.axis+1]):
+                planes = self.sums.narrow(self.axis+1, here.start, here.stop-here.start)
+                self._keep(self.done + there.start, planes)
+                planes.zero_()
         self.b, self.done = b, start
 
     def _keep(self, lo, planes): # final planes, from the padded volume's plane `lo` on
-        first, start, stop = self.before[0], *(min(max(o, self.before[0]), self.before[0] + self.shape[1]) for o in (lo, lo + planes.shape[1]))
-        planes = planes[(slice(None), slice(start-lo, stop-lo), *(slice(b, b+n) for b,n in zip(self.before[1:], self.shape[2:])))]
-        for i,j in _slabs(planes.shape[1], planes[:,0].numel(), planes.device):
-            o = planes[:,i:j] if self.finish is None else _finished(self.finish, planes[:,i:j])
+        axis, out_lo = self.axis+1, lo - self.before[self.axis] # negative within the padding
+        inside = [slice(b, b+n) for b,n in zip(self.before, self.shape[1:])]
+        inside[self.axis] = slice(max(0, -out_lo), min(planes.shape[axis], self.shape[axis]-out_lo))
+        planes, out_lo = planes[(slice(None), *inside)], max(0, out_lo)
+        for i,j in _slabs(planes.shape[axis], planes.select(axis, 0).numel(), planes.device):
+            o = planes.narrow(axis, i, j-i)
+            if self.finish is not None: o = _finished(self.finish, o)
             if self.out is None: self.out, _ = self._new(len(o), o.dtype)
-            self.out[self.b, :, start-first+i : start-first+j] = o
+            self.out[self.b].narrow(axis, out_lo+i, j-i).copy_(o)
 
-def _finished(finish, planes):
-    o = finish(planes)
-    if isinstance(o, Tensor) and o.shape[1:] == planes.shape[1:]: return o
-    raise ValueError(f'finish must keep the voxels of what it is given, {tuple(planes.shape)}, and gave {tuple(o.shape) if isinstance(o, Tensor) else type(o).__name__}')
+def _finished(finish, values):
+    o = finish(values)
+    if isinstance(o, Tensor) and o.shape[1:] == values.shape[1:]: return o
+    raise ValueError(f'finish must keep the voxels of what it is given, {tuple(values.shape)}, and gave {tuple(o.shape) if isinstance(o, Tensor) else type(o).__name__}')
 
 # %% ../nbs/06_sliding_window.ipynb #c3f72428
 def sliding_window(
@@ -149,7 +154,7 @@ def sliding_window(
     *,
     batch_size:int=1, # windows given to `predict` at a time
     blend:str='gaussian', # weights within a window: 'gaussian' or 'constant'
-    finish=None, # function of some final planes (K, n, *rest) that gives what to keep of them, (any, n, *rest)
+    finish=None, # function of the final values of a slab (K, *slab) that gives what to keep of them, (any, *slab)
     store:str='auto', # where the result lies: 'device', 'cpu', 'disk', or 'auto': the first where it fits
     device=None, # where windows are predicted; None: where the network's parameters are, or `x` if `predict` has none
     progress:bool=False, # show a progress bar?
@@ -163,8 +168,9 @@ def sliding_window(
     shape, (x, before) = (len(x), *x.shape[2:]), _pad(x, patch_size)
     starts = window_starts(x.shape[2:], patch_size, overlap)
     shares = [_shares(n, p, s, blend) for n,p,s in zip(x.shape[2:], patch_size, starts)]
-    result = _Blend(starts, shares, tuple(x.shape[2:]), before, shape, finish, store, device)
-    windows = list(product(range(len(x)), *(range(len(s)) for s in starts)))
+    axis = min(range(len(starts)), key=lambda a: patch_size[a]/x.shape[a+2])
+    result = _Blend(starts, shares, tuple(x.shape[2:]), before, shape, axis, finish, store, device)
+    windows = sorted(product(range(len(x)), *(range(len(s)) for s in starts)), key=lambda o: (o[0], o[axis+1]))
     with torch.no_grad(), tqdm(total=len(windows), desc='windows', disable=not progress, leave=False) as bar:
         for at in chunked(windows, batch_size):
             result.add(at, _predicted(predict, torch.stack([_cut(x, starts, patch_size, o) for o in at]).to(device)))
@@ -189,6 +195,7 @@ def _device(predict, device): # of the windows, where that is known
 def _pad(x, patch_size): # x at least as large as a window, and how far into it x begins
     new = [max(n, p) for n,p in zip(x.shape[2:], patch_size)]
     before = [-s for s in _pad_or_crop_starts(x.shape[2:], new)]
+    if not any(m-n for m,n in zip(new, x.shape[2:])): return x, before
     return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)]), before
 
 def _cut(x, starts, patch_size, at): # one window (C, *patch_size)
