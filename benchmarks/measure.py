@@ -21,9 +21,9 @@ def processes(pid):
     return res
 
 
-def own_memory(pid=None):
-    "MB of anonymous and shared memory, summed over a process and its workers: what cannot be dropped, without the pages of mapped files"
-    return sum(_status(p, 'RssAnon', 'RssShmem') for p in processes(pid or os.getpid()))
+def own_memory(pid=None, shared=True):
+    "MB of anonymous (and shared) memory, summed over a process and its workers: what cannot be dropped, without the pages of mapped files"
+    return sum(_status(p, 'RssAnon', *['RssShmem']*shared) for p in processes(pid or os.getpid()))
 
 
 @contextmanager
@@ -41,6 +41,12 @@ def seconds(f, *args, **kwargs):
     start = time.perf_counter()
     res = f(*args, **kwargs)
     return time.perf_counter() - start, res
+
+
+def typical_seconds(f, *args, n=3):
+    "(median seconds of `n` calls, what the last gives)"
+    took, res = zip(*(seconds(f, *args) for _ in range(n)))
+    return statistics.median(took), res[-1]
 
 
 def _epoch(loader, size):

@@ -30,7 +30,7 @@ def head_and_labels(rng, shape):
     inside = sum(((np.arange(s) - s/2) / (.45*s)).reshape([-1 if i == a else 1 for i in range(3)])**2 for a, s in enumerate(shape)) < 1
     field = smooth_noise(rng, shape, 12)
     labels = np.where(inside & (field > 1.3), np.where(field > 1.9, 2, 1), 0).astype(np.uint8)
-    x = inside * (600 + 120*smooth_noise(rng, shape)) + 250*labels + rng.normal(scale=np.where(inside, 20, 3))
+    x = inside * (600 + 100*smooth_noise(rng, shape)) + 350.*labels + rng.normal(scale=np.where(inside, 20, 3))
     return x.round().astype(np.int16), labels
 
 

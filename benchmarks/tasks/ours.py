@@ -1,14 +1,16 @@
 """This library, as its own documentation uses it."""
-import os, time
+import statistics, time
 
 import pandas as pd
 import torch
-from fastMONAI.vision_all import (ColReader, ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMask, MedMaskBlock, PadOrCrop,
-                                  Patches, RandomAffine, RandomFlip, RandomGamma, ZNormalization)
+from fastMONAI.sliding_window import sliding_window
+from fastMONAI.vision_all import (BatchAffine, BatchAnisotropy, BatchBlur, BatchBrightness, BatchFlip, BatchGamma, BatchNoise, BatchSpatial, Cache, ColReader,
+                                  ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMaskBlock, PadOrCrop, Patches,
+                                  RandomAffine, RandomFlip, RandomGamma, ZNormalization, aug_transforms3d, restore_labels, to_labels)
 from monai.losses import DiceCELoss
 
 import common, synthetic
-from measure import loader_figures, own_memory, peak_memory, seconds
+from measure import loader_figures, own_memory, peak_memory, seconds, typical_seconds
 from ._hippocampus import epoch_figures, minutes_figures
 
 
@@ -32,7 +34,6 @@ def whole():
 
 def whole_random():
     "The same, and affine and flip of whole batches in one resampling"
-    from fastMONAI.vision_all import BatchAffine, BatchFlip, BatchSpatial
     return _whole(batch_tfms=BatchSpatial(affine=BatchAffine(**common.AFFINE, p=common.P), flip=BatchFlip(axes='LR', p=common.P, flip_probability=1.)))
 
 
@@ -54,8 +55,13 @@ def patches():
 
 
 def patches_augmented():
-    "The same with the preset of batch transforms"
-    from fastMONAI.vision_all import aug_transforms3d
+    "The same with batch transforms, with the probabilities that fastMONAI 0.12.0 suggests"
+    moves = BatchSpatial(BatchAffine((.7, 1.4), 30, isotropic=True, p=.2), flip=BatchFlip(p=1))
+    return _patches([moves, BatchAnisotropy(p=.25), BatchGamma(.3, p=.3), BatchBrightness(p=.1), BatchNoise(std=.1, p=.1), BatchBlur((.5, 1), p=.2)])
+
+
+def patches_preset():
+    "The same with the library's preset of batch transforms"
     return _patches(aug_transforms3d())
 
 
@@ -63,8 +69,73 @@ def summary():
     "Summary of a data set"
     rows = synthetic.training_volumes()
     synthetic.warm(rows)
-    figures = [seconds(lambda: MedDataset(img_list=[r['image'] for r in rows]).summary())[0] for _ in range(3)]
-    return dict(seconds=sorted(figures)[1])
+    return dict(seconds=typical_seconds(lambda: MedDataset(img_list=[r['image'] for r in rows]).summary())[0])
+
+
+def _window(name, overlap=common.OVERLAP, precision=torch.float32):
+    "From the normalised tensor to labels"
+    x, model, res = common.normalised(synthetic.large_volume())[0], common.trained_unet(), {}
+    def predict():
+        with torch.autocast('cpu', torch.bfloat16, enabled=precision is not torch.float32):
+            return sliding_window(model, x, common.WINDOW, overlap, batch_size=4, finish=to_labels)
+    with peak_memory(res): took, labels = seconds(predict)
+    common.keep_labels(labels, name)
+    return dict(seconds=took, dtype=str(labels.dtype), **res)
+
+
+def window():
+    "Sliding window over a volume of 256x256x128, from the normalised tensor to labels"
+    return _window('ours')
+
+
+def window_own():
+    "The same with the overlap that the library chooses"
+    return _window('ours_own', 'auto')
+
+
+def window_own_bf16():
+    "And in bfloat16"
+    return _window('ours_own_bf16', 'auto', torch.bfloat16)
+
+
+def restore():
+    "From the network's output, 8 classes at 1.2 mm, to labels of 256x256x128 voxels of 1 mm"
+    to, size, res = MedImage(torch.zeros(1, 256, 256, 128), affine=torch.eye(4)), (216, 216, 112), {}
+    logits, seen = common.EightClasses(time.perf_counter)(torch.zeros(1, 1, *size))[0], PadOrCrop(size)(to.resample([1.2]*3))
+    probabilities = logits.softmax(0)
+    with peak_memory(res): took, labels = typical_seconds(restore_labels, probabilities, seen.geometry, to.geometry)
+    return dict(seconds=took, dtype=str(labels.dtype), **res)
+
+
+def _scale(n, items=500):
+    "Anonymous memory, and rate after an epoch's first batch, over `n` volumes of 48x48x48"
+    rows = synthetic.small_volumes(n)
+    dl = _loaders(rows, [ZNormalization()], 2, cache=Cache(synthetic.HOME/'small-cache', progress=False)).train
+    anon, rates = [], []
+    for _ in range(1 + max(2, items//n)):
+        batches = iter(dl)
+        next(batches)                                    # the workers have started
+        done, start = 0, time.perf_counter()
+        for i, b in enumerate(batches):
+            done += len(b[0])
+            if i % 20 == 0: anon.append(own_memory(shared=False))
+        rates.append(done / (time.perf_counter() - start))
+    return dict(anon_mb=max(anon), items_per_s=statistics.median(rates[1:]))
+
+
+def scale_50():
+    "50 prepared volumes of 48x48x48 in a loader"
+    return _scale(50)
+
+
+def scale_500():
+    "500 of them"
+    return _scale(500)
+
+
+def scale_5000():
+    "5000 of them"
+    return _scale(5000)
 
 
 def _learner():
