@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['map_item', 'MedTransform', 'Reorder', 'Resample', 'ZNormalization', 'RescaleIntensity', 'NormalizeIntensity',
-           'PadOrCrop', 'BinaryConverter', 'BraTSMaskConverter', 'transform_from_spec', 'transforms_to_specs',
-           'transforms_from_specs']
+           'PadOrCrop', 'CropForeground', 'BinaryConverter', 'BraTSMaskConverter', 'transform_from_spec',
+           'transforms_to_specs', 'transforms_from_specs']
 
 # %% ../nbs/04_preprocessing.ipynb #e4da3513
 import inspect
@@ -249,6 +249,33 @@ def _window_on(mask, size):
     index = (slice(None), *(slice(s, s+n) for s,n in zip(starts.tolist(), sizes.tolist())))
     return lambda x: x[index]
 
+# %% ../nbs/04_preprocessing.ipynb #00be5b8c
+class CropForeground(MedTransform):
+    "Crop image and mask to the box of voxels above `threshold` in any channel of the item's first image"
+    def __init__(self,
+        threshold=0, # What is above it counts as foreground
+        margin=0, # Voxels kept around the box, as far as the image reaches: a number, or one for each axis
+    ):
+        super().__init__()
+        if not isinstance(threshold, (int, float)): raise ValueError(f'threshold must be a number, not {threshold!r}')
+        each = margin if isinstance(margin, (list, tuple)) else [margin]
+        if not all(isinstance(m, int) and m >= 0 for m in each): raise ValueError(f'margin must be a whole number of voxels from 0 on, or one for each axis, not {margin!r}')
+        self.threshold, self.margin = threshold, margin
+
+    def on_item(self, x):
+        images = [o for o in (x if isinstance(x, (tuple, list)) else [x]) if type(o) is Tensor or isinstance(o, MedBase)]
+        if not images: return map_item(x, None, None)
+        index = self._box(next((o for o in images if not isinstance(o, MedMask)), images[0]).as_subclass(Tensor))
+        return x[index] if type(x) is Tensor else map_item(x, *[lambda o: o[index]]*2)
+
+    def _box(self, x):
+        found = (x > self.threshold).any(0).nonzero()
+        if not len(found): return ...
+        margin = np.broadcast_to(self.margin, x.ndim-1).tolist()
+        return slice(None), *(slice(max(0, lo-m), hi+1+m) for lo,hi,m in zip(found.amin(0).tolist(), found.amax(0).tolist(), margin))
+
+    inverse = PadOrCrop.inverse
+
 # %% ../nbs/04_preprocessing.ipynb #66811e69
 class BinaryConverter(MedTransform):
     "Masks become 1 where they are above 0; images are untouched"
@@ -266,7 +293,7 @@ def _relabel(mask, old, new):
 # %% ../nbs/04_preprocessing.ipynb #91697e14
 def transform_from_spec(
     spec:dict, # `{"name": ..., "args": {...}}`, as `to_spec` gives
-    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop,
+    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, CropForeground,
              BinaryConverter, BraTSMaskConverter), # Classes that may be built
 )->MedTransform:
     "The transform that `spec` describes; ValueError for a name that is not `allowed` and for unknown keys"

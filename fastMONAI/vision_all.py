@@ -14,6 +14,7 @@ from .vision_plot import *
 from .vision_core import *
 from .preprocessing import *
 from .cache import *
+from .sliding_window import *
 from .vision_loss import *
 from .vision_metrics import *
 from .dataset_info import *
