@@ -1,4 +1,7 @@
 """What all contenders are given: the same sizes, the same network, the same weights."""
+import os
+from dataclasses import dataclass
+
 import nibabel as nib
 import numpy as np
 import torch
@@ -20,15 +23,15 @@ def unet(out_channels=2, seed=0):
     return UNet(spatial_dims=3, in_channels=1, out_channels=out_channels, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=1)
 
 
-def _train(folder, steps=300):
+def _train(folder, steps=200):
     "Weights that find the labels of the made-up volumes; some minutes on two cores"
     from monai.losses import DiceCELoss
     rng, model, loss_func = np.random.default_rng(0), unet(), DiceCELoss(to_onehot_y=True, softmax=True)
     opt = torch.optim.AdamW(model.parameters(), 5e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(opt, 5e-3, steps)
-    cases = [(normalised(r['image'])[0, 0].numpy(), nib.load(r['mask']).get_fdata(dtype=np.float32) > 0) for r in synthetic.training_volumes()[:8]]
+    cases = [(normalised(p)[0, 0].numpy(), nib.load(synthetic.mask_of(p)).get_fdata(dtype=np.float32) > 0) for p in synthetic.large_volumes()[1:]]
     for _ in range(steps):
-        at = [tuple(slice(s, s+p) for s, p in zip(rng.integers(0, np.subtract(synthetic.SHAPE, WINDOW) + 1), WINDOW)) for _ in range(2)]
+        at = [tuple(slice(s, s+p) for s, p in zip(rng.integers(0, np.subtract(cases[0][0].shape, WINDOW) + 1), WINDOW)) for _ in range(2)]
         case = [cases[i] for i in rng.integers(0, len(cases), 2)]
         x, y = (torch.from_numpy(np.stack([c[k][a] for c, a in zip(case, at)])[:, None]).float() for k in (0, 1))
         opt.zero_grad()
@@ -55,6 +58,39 @@ def trained_unet():
     model = unet()
     model.load_state_dict(torch.load(synthetic.once('unet', _train)/'unet.pt', weights_only=True))
     return model.eval()
+
+
+@dataclass
+class Shape:
+    "A training on a CUDA device: voxels of a patch and of a volume, patches in a batch and of a volume, levels of the network, volumes"
+    size: tuple
+    volume: tuple
+    bs: int
+    per_volume: int
+    levels: int
+    n: int
+
+
+SHAPES = dict(large=Shape((128, 128, 128), (160, 160, 144), 2, 4, 6, 29), small=Shape((40, 56, 40), (48, 64, 48), 9, 9, 4, 54))
+def tiny_shapes(): return dict(large=Shape((32, 32, 32), (40, 40, 40), 2, 2, 3, 10), small=Shape((16, 24, 16), (24, 32, 24), 4, 4, 2, 10))
+
+
+def shape_volumes(shape):
+    "Rows for the volumes of a `Shape`"
+    name = f'{"x".join(map(str, shape.volume))}-{shape.n}'
+    return synthetic.table(synthetic.once(name, lambda f: synthetic.make_volumes(f/'images', shape.n, shape.volume, (1.,)*3, 'RAS', masks=True, ending='.nii')))
+
+
+def asked_shape(name):
+    "The `Shape` of that name, and the device, as $BENCHMARK_TINY and $BENCHMARK_DEVICE say"
+    return (tiny_shapes() if os.getenv('BENCHMARK_TINY') else SHAPES)[name], torch.device(os.getenv('BENCHMARK_DEVICE', 'cuda'))
+
+
+def dynunet(levels):
+    "A 3D U-Net with 32 filters, twice as many at each level, 320 at most; 3 classes"
+    from monai.networks.nets import DynUNet
+    torch.manual_seed(0)
+    return DynUNet(3, 1, 3, [3]*levels, [1] + [2]*(levels - 1), [2]*(levels - 1), filters=[min(32*2**i, 320) for i in range(levels)])
 
 
 class EightClasses(torch.nn.Module):

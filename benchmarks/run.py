@@ -13,7 +13,7 @@ from pathlib import Path
 
 import peers
 from measure import own_memory, read_figures
-from synthetic import HOME, large_volume
+from synthetic import HOME, large_volumes, mask_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE/'RESULTS.md'
@@ -158,7 +158,7 @@ def agreement():
     if 'monai_alone' not in labels: return ''
     import nibabel as nib
     dice = lambda a, b: f'{2*((a > 0) & (b > 0)).sum() / ((a > 0).sum() + (b > 0).sum()):.4f}'
-    ref, truth = labels.pop('monai_alone'), torch.from_numpy(nib.load(str(large_volume()).replace('images', 'images_masks')).get_fdata())
+    ref, truth = labels.pop('monai_alone'), torch.from_numpy(nib.load(mask_of(large_volumes()[0])).get_fdata())
     words = dict(ours='ours', ours_own='ours with its own overlap', ours_own_bf16='and in bfloat16', fastmonai_0_12='fastMONAI 0.12.0')
     return f'Dice against the truth: MONAI {dice(ref, truth)}, ' + ', '.join(f'{words[c]} {dice(l, truth)}' for c, l in labels.items()) + (
         '. Against MONAI\'s labels: ' + ', '.join(f'{words[c]} {dice(l, ref)} ({100*(l == ref).float().mean():.3f} % of the voxels)' for c, l in labels.items()) + '.')

@@ -71,10 +71,10 @@ def small_volumes(n):
     return table(once('small-5000', lambda f: make_volumes(f/'images', 5000, (48,)*3, (1.,)*3, 'RAS', masks=True, ending='.nii')), n)
 
 
-def large_volume(spacing=1.):
-    "Path of one volume of 256x256x128"
-    f = once('large', lambda f: make_volumes(f/'images', 1, (256,256,128), (spacing,)*3, 'RAS', masks=True, ending='.nii'))
-    return f/'images/00000.nii'
+def large_volumes():
+    "Paths of three volumes of 256x256x128: the first to predict, the others to learn from"
+    f = once('large', lambda f: make_volumes(f/'images', 3, (256,256,128), (1.,)*3, 'RAS', masks=True, ending='.nii'))
+    return sorted((f/'images').iterdir())
 
 
 def hippocampus():
@@ -84,6 +84,11 @@ def hippocampus():
     if not images: raise SystemExit(f'no {root.name}/imagesTr in $FASTMONAI_TEST_DATA: download the data set first (fastMONAI.external_data.download_decathlon)')
     valid = set(np.random.default_rng(42).permutation(len(images))[:len(images)//5])
     return [dict(image=str(f), mask=str(root/'labelsTr'/f.name), is_valid=i in valid) for i, f in enumerate(images)]
+
+
+def mask_of(path):
+    "The file of the mask that belongs to an image"
+    return str(path).replace('images', 'images_masks')
 
 
 def warm(rows):

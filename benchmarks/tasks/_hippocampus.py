@@ -1,16 +1,23 @@
 """Training on the hippocampus images, for any library with fastai's `Learner`."""
 import statistics, time
 
+import torch
 from fastai.callback.core import Callback, CancelFitException
 
 WANTED, AT_MOST = .87, 60     # mean validation Dice; minutes
 
 
 class EpochTimes(Callback):
-    "Seconds of each epoch, training and validation"
-    def __init__(self): self.seconds = []
-    def before_epoch(self): self.start = time.perf_counter()
-    def after_epoch(self): self.seconds.append(time.perf_counter() - self.start)
+    "Seconds of each epoch, or of its training alone"
+    order = -90
+    def __init__(self, part='epoch'):
+        self.seconds = []
+        setattr(self, f'before_{part}', self._start)
+        setattr(self, f'after_{part}', self._end)
+    def _start(self): self.start = time.perf_counter()
+    def _end(self):
+        if torch.cuda.is_available(): torch.cuda.synchronize()
+        self.seconds.append(time.perf_counter() - self.start)
 
 
 class StopAt(Callback):

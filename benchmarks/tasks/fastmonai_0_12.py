@@ -1,6 +1,5 @@
 """fastMONAI 0.12.0, as its own documentation uses it."""
-import time
-from pathlib import Path
+import statistics, time
 
 import pandas as pd
 from fastMONAI.vision_all import (ColReader, ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMask, MedMaskBlock, MedPatchDataLoaders,
@@ -11,7 +10,7 @@ from monai.losses import DiceCELoss
 
 import common, synthetic
 from measure import loader_figures, peak_memory, seconds, typical_seconds
-from ._hippocampus import epoch_figures, minutes_figures
+from ._hippocampus import EpochTimes, epoch_figures, minutes_figures
 
 
 def _loaders(rows, item_tfms, bs, **kwargs):
@@ -85,7 +84,7 @@ def summary():
 
 def window():
     "Sliding window over a volume of 256x256x128"
-    path, model, res = synthetic.large_volume(), common.trained_unet(), {}
+    path, model, res = synthetic.large_volumes()[0], common.trained_unet(), {}
     config = PatchConfig(patch_size=common.WINDOW, patch_overlap=common.OVERLAP, apply_reorder=False, normalization=[ZNormalization()])
     engine = PatchInferenceEngine(model, config)
     with peak_memory(res): took, pred = seconds(engine.predict, path)
@@ -95,8 +94,8 @@ def window():
 
 def restore():
     "From the network's output, 8 classes at 1.2 mm, to the labels of a file of 1 mm and 256x256x128 voxels: what its `inference` does after the network"
-    path, model = synthetic.large_volume(), common.EightClasses(time.perf_counter)
-    rows = [dict(image=str(path), mask=str(path).replace('images', 'images_masks'), is_valid=v) for v in (False, True)]
+    path, model = synthetic.large_volumes()[0], common.EightClasses(time.perf_counter)
+    rows = [dict(image=str(path), mask=synthetic.mask_of(path), is_valid=v) for v in (False, True)]
     size, spacing = [216, 216, 112], [1.2]*3
     learn = Learner(_loaders(rows, [ZNormalization(), PadOrCrop(size)], 1, apply_reorder=False, target_spacing=spacing), model, loss_func=CustomLoss(loss_func=DiceCELoss(softmax=True, to_onehot_y=True)))
     figures = {}
@@ -122,3 +121,28 @@ def hippocampus():
 def hippocampus_long():
     "Minutes to a Dice of 0.87 by the recipe of its tutorials: ranger, the learning rate that `lr_find` suggests, flat and then cosine"
     return minutes_figures(lambda: _learner(opt_func=ranger), lambda learn: learn.fit_flat_cos(60, learn.lr_find(show_plot=False).valley))
+
+
+def _cuda(name):
+    "Seconds of a training step on the device, with its preprocessed queue and its transforms of batches"
+    shape, device = common.asked_shape(name)
+    df, spacing = pd.DataFrame(common.shape_volumes(shape)), [1.]*3
+    preprocess_dataset(df, 'image', 'mask', output_dir='preprocessed', target_spacing=spacing, transforms=[ZNormalization()], max_workers=8)
+    config = PatchConfig(patch_size=list(shape.size), samples_per_volume=shape.per_volume, sampler_type='label', preprocessed=True, target_spacing=spacing,
+                         label_probabilities={0: 2/3, 1: 1/6, 2: 1/6}, normalization=[ZNormalization()])
+    dls = MedPatchDataLoaders.from_df(df, 'image', 'mask', valid_col='is_valid', patch_config=config, bs=shape.bs, device=device,
+                                      gpu_augmentation=gpu_patch_augmentations(list(shape.size), spacing))
+    learn = Learner(dls, common.dynunet(shape.levels).to(device), loss_func=CustomLoss(loss_func=DiceCELoss(to_onehot_y=True, softmax=True))).to_bf16()
+    times = EpochTimes('train')
+    with learn.no_bar(), learn.no_logging(): learn.fit(4, 1e-3, cbs=times)
+    return dict(step_s=statistics.median(times.seconds[1:]) / len(dls.train))
+
+
+def cuda_large():
+    "A step at 128x128x128, 2 in a batch"
+    return _cuda('large')
+
+
+def cuda_small():
+    "A step at 40x56x40, 9 in a batch"
+    return _cuda('small')

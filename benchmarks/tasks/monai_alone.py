@@ -58,7 +58,7 @@ def patches_augmented():
 
 def window():
     "Sliding window over a volume of 256x256x128, from the normalised tensor to labels"
-    path, model, res = synthetic.large_volume(), common.trained_unet(), {}
+    path, model, res = synthetic.large_volumes()[0], common.trained_unet(), {}
     x = common.normalised(path)
     def predict():
         with torch.no_grad(): return sliding_window_inference(x, common.WINDOW, 4, model, overlap=common.OVERLAP, mode='gaussian').argmax(1).to(torch.uint8)

@@ -74,7 +74,7 @@ def summary():
 
 def _window(name, overlap=common.OVERLAP, precision=torch.float32):
     "From the normalised tensor to labels"
-    x, model, res = common.normalised(synthetic.large_volume())[0], common.trained_unet(), {}
+    x, model, res = common.normalised(synthetic.large_volumes()[0])[0], common.trained_unet(), {}
     def predict():
         with torch.autocast('cpu', torch.bfloat16, enabled=precision is not torch.float32):
             return sliding_window(model, x, common.WINDOW, overlap, batch_size=4, finish=to_labels)
