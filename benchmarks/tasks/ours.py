@@ -14,7 +14,7 @@ from measure import loader_figures, own_memory, peak_memory, seconds, typical_se
 from ._hippocampus import epoch_figures, minutes_figures
 
 
-def _loaders(rows, item_tfms, bs, batch_tfms=None, num_workers=common.WORKERS, **kwargs):
+def _loaders(rows, item_tfms, bs, batch_tfms=None, num_workers=None, **kwargs):
     block = MedDataBlock((ImageBlock(cls=MedImage), MedMaskBlock), get_x=ColReader('image'), get_y=ColReader('mask'), splitter=ColSplitter('is_valid'),
                          item_tfms=item_tfms, batch_tfms=batch_tfms, **kwargs)
     return block.dataloaders(pd.DataFrame(rows), bs=bs, num_workers=num_workers)
