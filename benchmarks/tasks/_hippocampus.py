@@ -25,7 +25,9 @@ class StopAt(Callback):
     order = 60                # after the Recorder
     def __init__(self, start): self.start, self.best, self.reached = start, 0., None
     def after_epoch(self):
-        dice, minutes = self.recorder.values[-1][-1], (time.perf_counter() - self.start)/60
+        values, minutes = self.recorder.values[-1], (time.perf_counter() - self.start)/60
+        if len(values) < 3: return               # lr_find validates nothing
+        dice = values[-1]
         self.best = max(self.best, dice)
         if dice >= WANTED: self.reached = minutes
         if dice >= WANTED or minutes > AT_MOST: raise CancelFitException
