@@ -7,7 +7,7 @@ __all__ = ['TASKS', 'INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'ModelErro
            'validation_metrics', 'card_metadata', 'model_card', 'save_model', 'load_model']
 
 # %% ../nbs/19_sharing.ipynb #4e4564f9
-import hashlib, json, math, os, shutil
+import hashlib, json, math, os, re, shutil
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from itertools import chain
@@ -60,6 +60,7 @@ class MedModel:
     training:dict = field(default_factory=dict) # what it was trained on, and how
     info:dict = field(default_factory=dict) # see `INFO`
     versions:dict = field(default_factory=dict) # of the libraries
+    source:str = None # 'user/name@commit' where it came from a repository; no part of a file
 
     def __post_init__(self):
         if self.task not in TASKS: raise ValueError(f'task must be one of {", ".join(TASKS)}, not {self.task!r}')
@@ -291,6 +292,7 @@ def _loss_name(f):
 # %% ../nbs/19_sharing.ipynb #56433bea
 INFO = dict(name='a name', description='what it does, in a sentence or two', intended_use='who should use it, and for what', limitations='where it is not to be relied on', license='an SPDX identifier such as apache-2.0',
             authors='whom to ask', datasets='names of the data sets it was trained on')
+_hub_name = re.compile(r'[\w.-]+(/[\w.-]+)?', re.ASCII) # of a data set there; others stand in the text alone, as the Hub refuses a card that lists them
 _hub_tasks = dict(segmentation='image-segmentation', classification='image-classification', multilabel='image-classification')
 
 def _check_info(info):
@@ -305,11 +307,12 @@ def card_metadata(
 )->dict:
     "What the Hugging Face Hub reads at the top of a card: library, task, tags, data sets, and metrics as a model index"
     info, task = model.info, _hub_tasks.get(model.task, 'image-regression')
-    data = ', '.join(listify(info.get('datasets'))) or 'validation items'
+    names = listify(info.get('datasets'))
+    data = ', '.join(names) or 'validation items'
     metrics = [dict(type=k.lower(), name=k if c == 'mean' else f'{k}, {c}', value=round(v['value'], 4)) for k,by in model.metrics.items() for c,v in by.items() if math.isfinite(v['value'])]
-    res = dict(library_name='fastmonai', license=info.get('license'), pipeline_tag=_hub_tasks.get(model.task), datasets=listify(info.get('datasets')) or None,
+    res = dict(library_name='fastmonai', license=info.get('license', '').lower() or None, pipeline_tag=_hub_tasks.get(model.task), datasets=[n for n in names if _hub_name.fullmatch(n)] or None,
                tags=['medical-imaging', f'{model.ndim}d', f'image-{model.task}' if model.task in ('segmentation', 'classification') else model.task, 'monai', 'fastai', 'pytorch'])
-    if metrics: res['model-index'] = [dict(name=info.get('name', 'model'), results=[dict(task=dict(type=task), dataset=dict(name=data, type=data), metrics=metrics)])]
+    if metrics: res['model-index'] = [dict(name=info.get('name', 'model'), results=[dict(task=dict(type=task), dataset=dict(name=data, type=re.sub(r'[^\w.]+', '-', data).strip('-').lower()), metrics=metrics)])]
     return {k: v for k,v in res.items() if v is not None}
 
 # %% ../nbs/19_sharing.ipynb #d2d9a945
@@ -328,6 +331,8 @@ def _facts(model):
         if key in t: words.append(f'{what}: ' + ', '.join(f"{n} {_times(t[key][n])}" for n in _spread) + '.')
     if t.get('orientations'): words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
     return '\n\n'.join(words) or 'Not known.'
+
+_loading = "load_model('this folder')" # in a card; in that of a repository, the call that loads it from there
 
 def _times(values): return '×'.join(f'{v:g}' for v in values)
 
@@ -349,7 +354,7 @@ def model_card(
     sections = {'Intended use': told('intended_use'), 'Limitations': told('limitations') + '\n\nNot a medical device: a prediction is no diagnosis.', 'Input': _input_words(model), 'Output': f'{model.task}\n\n{_classes_table(model)}',
                 'How well it does': (_metric_table(model) + '\n\nOf the validation items, on the grid of the network.') if model.metrics else '*Not measured.*',
                 'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '') + _facts(model),
-                'How to load': "```python\nfrom fastMONAI.vision_all import *\n\nmodel = load_model('this folder')\nprediction = inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
+                'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {_loading}\nprediction = inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
                 'Authors': ', '.join(listify(info.get('authors'))) or told('authors'), 'Versions': ', '.join(f'{k} {v}' for k,v in model.versions.items())}
     return (f'---\n{yaml.safe_dump(card_metadata(model), sort_keys=False, allow_unicode=True)}---\n\n# {info.get("name", "model")}\n\n{told("description")}\n\n' +
             '\n\n'.join(f'## {k}\n\n{v}' for k,v in sections.items()) + '\n')
@@ -359,7 +364,7 @@ FORMAT, FORMAT_VERSION = 'fastMONAI model', 1
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 
 def _config(model, sha256):
-    own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing')}
+    own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')}
     return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network), weights_sha256=sha256, preprocessing=transforms_to_specs(model.preprocessing),
                 postprocessing=transforms_to_specs(model.postprocessing), classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)], **own)
 
