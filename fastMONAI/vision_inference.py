@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from . import geometry as _geometry
+from .dicom_seg import write_label_names, write_seg
 from .geometry import Geometry, restore_labels
 from .image_io import image_files, source_files
 from .preprocessing import BraTSMaskConverter, transforms_to_specs
@@ -93,10 +94,13 @@ class Prediction:
 # %% ../nbs/24_vision_inference.ipynb #2009d903
 @patch
 def save(self:Prediction,
-    path, # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`; a class or a number: `.json`
+    path, # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`, of a DICOM series `.dcm`; a class or a number: `.json`
+    names=True, # Write the labels' names and colours beside a mask? (A DICOM file holds them itself)
 )->Path:
     "Write the mask, or what was found"
     if self.labels is None: return _write_json(Path(path), self.summary())
+    if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
+    if names: write_label_names(path, self.classes, self.colors)
     one_file = self.source is not None and Path(self.source).is_file()
     return self.labels.save(path, like=self.source if one_file else None)
 
@@ -312,7 +316,7 @@ def _one_case(models, name, file, out, ending, options):
     try:
         if done.exists(): return row | dict(status='done before') | json.loads(done.read_text(encoding='utf-8'))
         found = inference(models, file, **options)
-        if found.labels is not None: found.save(out/f'{name}{ending}')
+        if found.labels is not None: found.save(out/f'{name}{ending}', names=False)
         _write_json(done, found.summary())
         return row | dict(status='done') | found.summary()
     except (OSError, ValueError, RuntimeError, TypeError) as e: return row | dict(status='failed', error=' '.join(str(e).split()) or type(e).__name__)
@@ -331,7 +335,7 @@ def _in_processes(models, cases, workers, args):
     with tempfile.TemporaryDirectory() as tmp:
         folders = [save_model(m, f'{tmp}/{i}', metrics={}) for i,m in enumerate(models)]
         threads = max(1, (os.cpu_count() or 1)//workers)
-        with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), _start_worker, (folders, threads)) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), initializer=_start_worker, initargs=(folders, threads)) as pool:
             jobs = {pool.submit(_worker_case, name, file, *args): name for name,file in cases.items()}
             for job in as_completed(jobs): yield job.result()
 
@@ -352,6 +356,7 @@ def predict_folder(
     with _alone_in(out):
         _claim(out, _fingerprint(models, options))
         args = out, ending, options
+        if models[0].task == 'segmentation': write_label_names(out/f'labels{ending}', models[0].classes, models[0].colors)
         rows = _in_processes(models, cases, workers, args) if workers > 1 else (_one_case(models, n, f, *args) for n,f in cases.items())
         return pd.DataFrame(_told(rows, len(cases), progress)).set_index('case').loc[list(cases)].reset_index()
 
