@@ -538,6 +538,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing.PostProcessing.__call__': ( 'postprocessing.html#postprocessing.__call__',
                                                                                                 'fastMONAI/postprocessing.py'),
+                                          'fastMONAI.postprocessing.PostProcessing.__iter__': ( 'postprocessing.html#postprocessing.__iter__',
+                                                                                                'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing.PostProcessing.__post_init__': ( 'postprocessing.html#postprocessing.__post_init__',
                                                                                                      'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing.PostProcessing.from_spec': ( 'postprocessing.html#postprocessing.from_spec',

@@ -212,7 +212,7 @@ def remove_small(
 # %% ../nbs/09_postprocessing.ipynb #f5ec1a13
 @dataclass
 class PostProcessing:
-    "Steps that a prediction's labels go through, in their order"
+    "Steps that a prediction's labels go through, in their order; a list of them wherever one is wanted"
     steps:list # of `KeepLargest`, `FillHoles`, `RemoveSmall`; one alone needs no list
 
     def __post_init__(self):
@@ -228,6 +228,7 @@ class PostProcessing:
         for step in self.steps: mask = step.on_labels(mask, spacing)
         return mask
 
+    def __iter__(self): return iter(self.steps)
     def to_spec(self)->list: return transforms_to_specs(self.steps)
 
     @classmethod

@@ -169,7 +169,7 @@ def _rows(scores, targets, dim, mask=None, at_most=None, generator=None):
     n = targets.numel() if mask is None else len(index[0])
     if at_most and n > at_most:
         drawn = torch.randint(n, (at_most,), generator=generator).to(scores.device)
-        index = torch.unravel_index(drawn, targets.shape) if mask is None else [o[drawn] for o in index]
+        index = torch.unravel_index(drawn, targets.shape) if mask is None else tuple(o[drawn] for o in index)
     elif mask is None: index = ...
     rows, targets = rows[index].reshape(-1, rows.shape[-1]), targets[index].reshape(-1)
     labels, k = targets.long(), max(rows.shape[1], 2)
