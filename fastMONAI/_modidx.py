@@ -576,6 +576,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing._components': ( 'postprocessing.html#_components',
                                                                                     'fastMONAI/postprocessing.py'),
+                                          'fastMONAI.postprocessing._hole_sizes': ( 'postprocessing.html#_hole_sizes',
+                                                                                    'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing._keep_components': ( 'postprocessing.html#_keep_components',
                                                                                          'fastMONAI/postprocessing.py'),
                                           'fastMONAI.postprocessing._label_list': ( 'postprocessing.html#_label_list',

@@ -77,7 +77,7 @@ def _labels_of(
 # %% ../nbs/09_postprocessing.ipynb #8aedd8df
 def _structures(x, labels=None, together=False):
     "For each label of `x`, or for `labels` together: the labels, the box that holds them, and where in the box they are"
-    boxes = {k: box for k,box in enumerate(ndimage.find_objects(x.astype(np.int32, copy=False)), 1) if box and (labels is None or k in labels)}
+    boxes = {k: box for k,box in enumerate(ndimage.find_objects(x), 1) if box and (labels is None or k in labels)}
     if not together: yield from (([k], box, x[box] == k) for k,box in boxes.items())
     elif boxes:
         box = tuple(slice(min(o.start for o in axis), max(o.stop for o in axis)) for axis in zip(*boxes.values()))
@@ -153,6 +153,14 @@ def keep_largest(
     return KeepLargest(labels, n, together, connectivity).on_labels(mask)
 
 # %% ../nbs/09_postprocessing.ipynb #c1b7ffe5
+def _hole_sizes(here): # Boolean array: a label
+    "For each voxel that cannot reach the array's border through faces past the label, how many are in its hole; infinity elsewhere"
+    parts, sizes = _components(~here, connectivity=1)
+    sizes = np.concatenate([[np.inf], sizes]).astype(np.float32)
+    for axis in range(here.ndim):
+        for end in (0, -1): sizes[parts.take(end, axis)] = np.inf
+    return sizes[parts]
+
 class FillHoles(_LabelStep):
     "Background that a label encloses becomes that label"
     def __init__(self,
@@ -165,9 +173,7 @@ class FillHoles(_LabelStep):
         x, background = labels.x, labels.x == 0
         smallest = np.full(x.shape, np.inf, np.float32)  # voxels of the smallest hole seen yet
         for (k,),box,here in _structures(x, self.labels):
-            holes, sizes = _components(ndimage.binary_fill_holes(here) & ~here, connectivity=1)
-            if not len(sizes): continue
-            size = np.concatenate([[np.inf], sizes])[holes]
+            size = _hole_sizes(here)
             inner = background[box] & (size < smallest[box])
             x[box][inner], smallest[box][inner] = k, size[inner]
 

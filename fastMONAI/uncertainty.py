@@ -280,13 +280,13 @@ def plot_reliability(
     if axs is None: axs = plt.subplots(2, 1, figsize=(4, 5), sharex=True, height_ratios=[4, 1], layout='constrained')[1]
     ax, counts = axs
     found, width = table[table['count'] > 0], table.high[0] - table.low[0]
-    style = dict(width=width, align='edge', edgecolor='white')
-    ax.bar(found.low, found.accuracy, color='tab:blue', label='accuracy', **style)
-    ax.bar(found.low, found.confidence - found.accuracy, bottom=found.accuracy, color='tab:red', alpha=.35, label='gap to confidence', **style)
+    style = dict(width=width, align='edge')
+    ax.bar(found.low, found.accuracy, color='tab:blue', edgecolor='white', label='accuracy', **style)
+    ax.bar(found.low, found.confidence - found.accuracy, bottom=found.accuracy, facecolor='none', edgecolor='tab:red', hatch='///', label='gap to confidence', **style)
     ax.plot([0,1], [0,1], '--', color='black', lw=1)
     ax.set(xlim=(0,1), ylim=(0,1), ylabel='accuracy', title=f'{title} (ECE {_gap(table):.3f})' if title else f'ECE {_gap(table):.3f}')
     ax.legend(loc='upper left', frameon=False)
-    counts.bar(table.low, table['count'] / table['count'].sum(), color='tab:gray', **style)
+    counts.bar(table.low, table['count'] / table['count'].sum(), color='tab:gray', edgecolor='white', **style)
     counts.set(xlim=(0,1), xlabel='confidence', ylabel='share')
     return axs
 
