@@ -1454,8 +1454,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'fastMONAI/vision_inference.py'),
                                             'fastMONAI.vision_inference._edge': ( 'vision_inference.html#_edge',
                                                                                   'fastMONAI/vision_inference.py'),
-                                            'fastMONAI.vision_inference._entropy': ( 'vision_inference.html#_entropy',
-                                                                                     'fastMONAI/vision_inference.py'),
                                             'fastMONAI.vision_inference._fill': ( 'vision_inference.html#_fill',
                                                                                   'fastMONAI/vision_inference.py'),
                                             'fastMONAI.vision_inference._fingerprint': ( 'vision_inference.html#_fingerprint',

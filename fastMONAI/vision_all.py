@@ -17,7 +17,9 @@ from .cache import *
 from .sliding_window import *
 from .vision_loss import *
 from .vision_metrics import *
+from .uncertainty import *
 from .dicom_seg import *
+from .postprocessing import *
 from .dataset_info import *
 from .external_data import *
 from .vision_augmentation import *
