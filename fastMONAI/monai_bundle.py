@@ -18,7 +18,7 @@ from .external_data import DownloadError, _unpack
 from .networks import build_network, network_spec
 from .preprocessing import (BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization,
                                      transforms_from_specs, transforms_to_specs)
-from .sharing import MAX_CONFIG, MedModel, ModelError, _check_info, _fingerprint, _weights, model_card, model_of, validation_metrics
+from .sharing import MAX_CONFIG, MedModel, ModelError, _check_details, _check_info, _fingerprint, _weights, model_card, model_of, validation_metrics
 
 # %% ../nbs/21_monai_bundle.ipynb #1f06cf98
 _BESSEL = '$lambda x: x * (1 - 1 / {}.numel())**.5'
@@ -130,7 +130,7 @@ def _inference_config(model, n):
 
 # %% ../nbs/21_monai_bundle.ipynb #ddad777c
 SCHEMA = 'https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json'
-_OWN = 'task', 'activation', 'exclusive', 'opening', 'patch_size', 'colors', 'training'
+_OWN = 'task', 'activation', 'exclusive', 'opening', 'patch_size', 'metrics', 'training', 'versions'
 
 def _input_size(model):
     "(voxels an axis that the network may be given, whether that size is the only one)"
@@ -160,13 +160,13 @@ def _metadata(model, n, version):
         authors=said('authors', 'not stated'), copyright=f"License: {said('license', 'not stated')}", data_source=said('datasets', 'not stated'), data_type='nibabel', image_classes='as in network_data_format',
         intended_use=said('intended_use', 'not stated; not a medical device'), limitations=said('limitations', 'not stated'), eval_metrics=metrics,
         network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model, ['image'] if model.channels == 1 else [f'channel {i}' for i in range(model.channels)])), outputs=outputs),
-        fastmonai=dict(preprocessing=transforms_to_specs(model.preprocessing), classes=list(model.classes), info=info, **{k: getattr(model, k) for k in _OWN}))
+        fastmonai=dict(preprocessing=transforms_to_specs(model.preprocessing), classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)], info=info, **{k: getattr(model, k) for k in _OWN}))
 
 # %% ../nbs/21_monai_bundle.ipynb #ee4f98b6
 _HOW = '''
 ## How to run
 
-This is a MONAI bundle. In this folder, with MONAI and nibabel installed:
+This is a MONAI bundle. In this folder, with monai, nibabel and fire installed:
 
 ```bash
 python -m monai.bundle run --config_file configs/inference.json --dataset_dir folder_of_images --output_dir predictions
@@ -416,8 +416,9 @@ def _own(meta, network):
     "A `MedModel` as `to_bundle` wrote it"
     d, (_, image) = meta.at('fastmonai'), _format(meta, 'inputs')
     if set(d) != {*_OWN, 'preprocessing', 'classes', 'info'}: raise ModelError(f'{meta.path}: fastmonai has the keys {sorted(d)}')
-    if set(d['opening']) - {'nonfinite', 'grids'}: raise ModelError(f'{meta.path}: opening knows nonfinite and grids, not {sorted(d["opening"])}')
-    return MedModel(network, channels=image.get('num_channels'), ndim=3, preprocessing=transforms_from_specs(d['preprocessing']), classes=d['classes'], info=_check_info(d['info']), **{k: d[k] for k in _OWN})
+    _check_details(d)
+    return MedModel(network, channels=image.get('num_channels'), ndim=3, preprocessing=transforms_from_specs(d['preprocessing']), classes=[c['name'] for c in d['classes']],
+                    colors=[c['color'] for c in d['classes']], info=d['info'], **{k: d[k] for k in _OWN})
 
 # %% ../nbs/21_monai_bundle.ipynb #efedd329
 def from_bundle(
@@ -436,6 +437,6 @@ def from_bundle(
     config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json'), _read(folder, 'configs/metadata.json')
     network = _network(config)
     try: model = _own(meta, network) if isinstance(meta.at('fastmonai'), dict) else _described(config, meta, network, skip_unknown)
-    except (ValueError, TypeError, KeyError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
+    except (ValueError, TypeError, KeyError, AttributeError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
     _load_state(_weights_path(folder, config, weights), network)
     return model.to(device)
