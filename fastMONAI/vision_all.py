@@ -29,6 +29,8 @@ from .training_step import *
 from .networks import *
 from .sharing import *
 from .hub import *
+from .monai_bundle import *
+from .onnx_export import *
 from .vision_learner import *
 from .vision_inference import *
 from .vision_interpret import *

@@ -97,9 +97,10 @@ def save(self:Prediction,
     "Write the mask, or what was found"
     if self.labels is None: return _write_json(Path(path), self.summary())
     if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
-    if names: write_label_names(path, self.classes, self.colors)
     one_file = self.source is not None and Path(self.source).is_file()
-    return self.labels.save(path, like=self.source if one_file else None)
+    path = self.labels.save(path, like=self.source if one_file else None)
+    if names: write_label_names(path, self.classes, self.colors)
+    return path
 
 @patch
 def summary(self:Prediction)->dict:
