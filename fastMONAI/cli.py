@@ -29,6 +29,12 @@ def _predict(args):
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
     return 1 if failed else 0
 
+def _serve(args):
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
+    from fastMONAI.serve import serve
+    serve(args.model, args.host, args.port, args.max_upload_mb, device=args.device, open_browser=args.open)
+
 def _share(x):
     "A type for argparse: a share from 0 to below 1, or 'auto'"
     if x == 'auto': return x
@@ -55,6 +61,16 @@ def _add_predict(commands):
     predict.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
     predict.set_defaults(run=_predict)
 
+def _add_serve(commands):
+    serve = commands.add_parser('serve', allow_abbrev=False, help='a web page on this computer where a model predicts what is put on it', formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    serve.add_argument('model', metavar='MODEL', help='what save_model wrote')
+    serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can reach this computer')
+    serve.add_argument('--port', metavar='N', type=_at_least(0), default=7860, help='0: any that is free')
+    serve.add_argument('--max-upload-mb', metavar='N', type=_at_least(1), default=1024, help='what one request may send')
+    serve.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
+    serve.add_argument('--open', action='store_true', help='show the page at once')
+    serve.set_defaults(run=_serve)
+
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False, description='Deep learning on medical images, on fastai, MONAI and TorchIO')
@@ -69,6 +85,7 @@ def make_parser()->argparse.ArgumentParser:
     demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in FASTMONAI_HOME, or in ~/.fastmonai)')
     demo.set_defaults(run=_demo)
     _add_predict(commands)
+    _add_serve(commands)
     return parser
 
 # %% ../nbs/28_cli.ipynb #3b660f80
