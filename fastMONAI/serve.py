@@ -37,7 +37,7 @@ def _mb(n_bytes): return f'{n_bytes / 2**20:,.0f} MB'
 def _check_entry(name, entry):
     "Refuse an entry of an archive that is not a plain file inside its folder"
     path = PurePosixPath(entry.filename.replace('\\', '/'))
-    wrong = ('lies outside the archive' if path.is_absolute() or '..' in path.parts or ':' in path.parts[0] else
+    wrong = ('lies outside the archive' if not path.parts or path.is_absolute() or '..' in path.parts or re.match('[A-Za-z]:', entry.filename) else
              'is a link' if stat.S_ISLNK(entry.external_attr >> 16) else
              'needs a password' if entry.flag_bits & 1 else
              'is compressed in a way not read here' if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else '')
@@ -115,9 +115,8 @@ def _images(
 # %% ../nbs/26_serve.ipynb #11e07256
 def _n_voxels(geometry, model):
     "Voxels of the largest grid that an image goes through"
-    wanted = [t.spacing for t in model.preprocessing if isinstance(t, Resample)]
-    sizes = [[n*s/w for n,s,w in zip(geometry.shape, geometry.spacing, np.broadcast_to(spacing, geometry.ndim))] for spacing in wanted]
-    return max(map(math.prod, [geometry.shape, *sizes]))
+    grids = [geometry, *[geometry.resample(t.spacing) for t in model.preprocessing if isinstance(t, Resample)]]
+    return max(math.prod(g.shape) for g in grids)
 
 def _check_images(paths, model, max_bytes):
     "Refuse images that the model does not take, or that need more than `max_bytes` as float32, before a voxel is read"
@@ -250,22 +249,27 @@ class _Service:
     "A model, and the cases that pages have open"
     def __init__(self, model, max_bytes, folder=None, most=8):
         self.model, self.max_bytes, self.folder, self.most = model, max_bytes, folder, most
-        self.cases, self.lock = OrderedDict(), threading.Lock()
+        self.cases, self.busy, self.lock = OrderedDict(), {}, threading.Lock() # busy: {key: closed in the meantime?}
 
     def predict(self, key, uploads, tell=lambda share, what: None): # `key`: of the page
         "The case of the files at `uploads`; UploadError, one line, for whatever goes wrong"
         self.close(key)
-        folder = tempfile.TemporaryDirectory(prefix='case-', dir=self.folder)
+        folder, self.busy[key] = tempfile.TemporaryDirectory(prefix='case-', dir=self.folder), False
         try: case = self._predict(Path(folder.name), uploads, tell)
         except Exception as e:
             folder.cleanup()
             raise UploadError(_one_line(e, uploads, folder.name)) from e
+        finally: closed = self.busy.pop(key, False)
         case.folder = folder
+        if closed: folder.cleanup()
+        else: self._keep(key, case)
+        return case
+
+    def _keep(self, key, case):
         with self.lock:
             self.cases[key] = case
             oldest = list(self.cases)[:-self.most]
         for k in oldest: self.close(k)
-        return case
 
     def _predict(self, folder, uploads, tell):
         if not uploads: raise UploadError('choose a file first')
@@ -278,14 +282,16 @@ class _Service:
         prediction.source = str(paths[0]) # whose header the mask takes over
         tell(.9, 'drawing')
         table = _table(prediction)
-        case = _case(', '.join(Path(u).name for u in uploads), image, prediction, table)
+        case = _case(_words(uploads, paths), image, prediction, table)
         case.files = _write_files(folder, _stem(uploads[0]), prediction, self.model, table)
         shutil.rmtree(folder/'unpacked', ignore_errors=True)
         return case
 
     def close(self, key):
         "Forget the case of a page, and remove its files"
-        with self.lock: case = self.cases.pop(key, None)
+        with self.lock:
+            if key in self.busy: self.busy[key] = True
+            case = self.cases.pop(key, None)
         if case is not None and case.folder is not None: case.folder.cleanup()
     def close_all(self):
         for key in list(self.cases): self.close(key)
@@ -293,6 +299,11 @@ class _Service:
     def file(self, token, name):
         "The path of a download, or None"
         return next((c.files.get(name) for c in list(self.cases.values()) if secrets.compare_digest(c.token, token)), None)
+
+def _words(uploads, paths):
+    "What was sent; and the images in it, in order, where they are several in an archive"
+    found = ', '.join(Path(u).name for u in uploads)
+    return found if len(paths) == len(uploads) else f'{found}: {", ".join(p.name for p in paths)}'
 
 def _one_line(e, uploads, folder):
     "What went wrong, in one line, without the folders that nobody put there"
@@ -331,8 +342,9 @@ def _head_html(model):
     words = html.escape(model.info.get('description') or '')
     return f'<h1>{html.escape(_title(model))}</h1><p>{words}</p><p>Not a medical device: a prediction is no diagnosis.</p>'
 
-def _card_text(model): # without the metadata at its top
-    return model_card(model).split('---\n', 2)[-1]
+def _card_text(model): # without the metadata at its top; empty for a network of one's own, which a card cannot describe
+    try: return model_card(model).split('---\n', 2)[-1]
+    except ValueError: return ''
 
 # %% ../nbs/26_serve.ipynb #e563b162
 def _what_to_choose(model):
@@ -358,7 +370,7 @@ def _viewer(gr, model):
 def _page(service, max_mb):
     "The page as Gradio's Blocks"
     gr, model = _gradio(), service.model
-    with gr.Blocks(title=_title(model), analytics_enabled=False, delete_cache=(300, 3600), fill_width=True) as page:
+    with gr.Blocks(title=_title(model), analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
         gr.HTML(_head_html(model), js_on_load=None)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
@@ -367,7 +379,7 @@ def _page(service, max_mb):
                 button = gr.Button('Predict', variant='primary', elem_id='predict')
                 status = gr.HTML(elem_id='status', js_on_load=None, min_height=40)
             box, opacity, channel, pictures, sliders = _viewer(gr, model)
-        with gr.Accordion('About this model', open=False): gr.Markdown(_card_text(model))
+        with gr.Accordion('About this model', open=False, visible=bool(_card_text(model))): gr.Markdown(_card_text(model))
         _connect(gr, page, service, (files, button, status, box, opacity, channel, pictures, sliders))
     return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
 
@@ -399,7 +411,7 @@ def _connect(gr, page, service, parts):
     def note(request: gr.Request, uploads): sent.setdefault(request.session_hash, set()).update(listify(uploads))
     def close(request: gr.Request):
         service.close(request.session_hash)
-        for f in sent.pop(request.session_hash, ()): Path(f).unlink(missing_ok=True)
+        for f in sent.pop(request.session_hash, set()).difference(*sent.values()): Path(f).unlink(missing_ok=True)
     files.upload(note, files, None, **own)
     page.unload(close)
 
@@ -508,13 +520,22 @@ def serve(
     open_browser:bool=False, # Show the page at once?
 ):
     "Serve a web page where a model predicts what is put on it, until Ctrl+C"
-    _gradio()
-    import uvicorn, webbrowser
-    found = _bind(host, port)
-    with found, _uploads_folder():
+    with _uploads_folder():
         app = make_app(model, host, max_upload_mb, max_unpacked_mb, device)
-        url = f'http://{f"[{host}]" if ":" in host else host}:{found.getsockname()[1]}'
-        print(f'{url} serves the model; Ctrl+C ends it', flush=True)
-        if host not in _local: print('Anybody who can reach this address can use the page: it asks for no password', flush=True)
-        if open_browser: webbrowser.open(url)
-        with suppress(KeyboardInterrupt): uvicorn.Server(uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=3)).run(sockets=[found])
+        import uvicorn, webbrowser
+        with _bind(host, port) as found, suppress(KeyboardInterrupt):
+            url = f'http://{f"[{host}]" if ":" in host else host}:{found.getsockname()[1]}'
+            print(f'{url} serves the model; Ctrl+C ends it', flush=True)
+            if host not in _local: print('Anybody who can reach this address can use the page: it asks for no password', flush=True)
+            if open_browser: webbrowser.open(url)
+            _run(uvicorn.Server(uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=3)), found)
+
+def _run(server, found):
+    "Run a server in a thread (a notebook's own has an event loop already) until it ends, or this thread is told to end"
+    thread = threading.Thread(target=server.run, kwargs=dict(sockets=[found]))
+    thread.start()
+    try:
+        while thread.is_alive(): thread.join(.5) # so that Ctrl+C is heard on every system
+    finally:
+        server.should_exit = True
+        thread.join()
