@@ -324,6 +324,7 @@ def _gradio():
     return gradio
 
 _css = '''
+#left {max-width: 480px}
 .fm-picture {position: relative; margin: 0 auto; background: black}
 .fm-picture img {width: 100%; height: 100%; margin: 0; display: block; image-rendering: pixelated}
 .fm-picture span {position: absolute; color: white; font: bold 14px sans-serif; text-shadow: 0 0 3px black}
@@ -373,7 +374,7 @@ def _page(service, max_mb):
     with gr.Blocks(title=_title(model), analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
         gr.HTML(_head_html(model), js_on_load=None)
         with gr.Row():
-            with gr.Column(scale=1, min_width=280):
+            with gr.Column(scale=1, min_width=280, elem_id='left'):
                 gr.HTML(f'<p>{_what_to_choose(model)}; up to {max_mb:,} MB</p>', js_on_load=None)
                 files = gr.File(label='Image', file_count='multiple', allow_reordering=model.channels > 1, elem_id='files')
                 button = gr.Button('Predict', variant='primary', elem_id='predict')
