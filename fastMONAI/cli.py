@@ -18,6 +18,23 @@ def _demo(args):
     from fastMONAI.demo import run_demo
     run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
 
+def _predict(args):
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
+    from fastMONAI.vision_inference import predict_folder
+    from fastMONAI.sharing import load_model
+    source = args.input[0] if len(args.input) == 1 else args.input
+    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers, tta=args.tta, overlap=args.overlap, uncertainty=args.uncertainty)
+    failed = int((table.status == 'failed').sum())
+    print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
+    return 1 if failed else 0
+
+def _share(x):
+    "A type for argparse: a share from 0 to below 1, or 'auto'"
+    if x == 'auto': return x
+    if not 0 <= (value := float(x)) < 1: raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to below 1")
+    return value
+
 def _at_least(low):
     "A type for argparse: whole numbers from `low`"
     def whole_number(text):
@@ -26,6 +43,18 @@ def _at_least(low):
     return whole_number
 
 # %% ../nbs/28_cli.ipynb #dce8f50e
+def _add_predict(commands):
+    predict = commands.add_parser('predict', allow_abbrev=False, help='predict images, each on its own grid, with a model that save_model wrote', formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    predict.add_argument('input', nargs='+', metavar='INPUT', help='a folder of images, or images')
+    predict.add_argument('--model', metavar='FOLDER', action='append', required=True, help='what save_model wrote; several times: an ensemble')
+    predict.add_argument('--out', metavar='FOLDER', required=True, help='folder for the predictions; what it already holds is not done again')
+    predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
+    predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5, help="of windows, from 0 to below 1, or 'auto'")
+    predict.add_argument('--tta', action='store_true', help='average over mirror images')
+    predict.add_argument('--uncertainty', action='store_true', help='score how sure each prediction is')
+    predict.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
+    predict.set_defaults(run=_predict)
+
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False, description='Deep learning on medical images, on fastai, MONAI and TorchIO')
@@ -39,6 +68,7 @@ def make_parser()->argparse.ArgumentParser:
     demo.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='seed of subjects and training')
     demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in FASTMONAI_HOME, or in ~/.fastmonai)')
     demo.set_defaults(run=_demo)
+    _add_predict(commands)
     return parser
 
 # %% ../nbs/28_cli.ipynb #3b660f80
@@ -47,11 +77,10 @@ def main(
 )->int: # Exit code, see above
     "The command `fastmonai`"
     args = make_parser().parse_args(argv)
-    try: args.run(args)
+    try: return args.run(args) or 0
     except (OSError, ValueError, ImportError) as e:
         print(f'fastmonai: error: {e}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nfastmonai: interrupted', file=sys.stderr)
         return 130
-    return 0

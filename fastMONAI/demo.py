@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 'sample_at', 'corrupted', 'make_subject',
-           'make_demo_data', 'demo_dataloaders', 'demo_learner', 'history', 'show_history', 'predict_to_file',
-           'evaluate', 'save_demo_model', 'saved_figure', 'show_typical', 'score_table', 'run_demo']
+           'make_demo_data', 'demo_dataloaders', 'demo_learner', 'history', 'show_history', 'evaluate', 'saved_figure',
+           'show_typical', 'score_table', 'run_demo']
 
 # %% ../nbs/27_demo.ipynb #1783c909
 import tempfile, time
@@ -33,7 +33,9 @@ from .vision_augmentation import RandomAffine, RandomFlip
 from .vision_core import MedImage, MedMask
 from .vision_data import MedDataBlock, MedMaskBlock
 from .vision_interpret import SegmentationInterpretation
-from .vision_learner import Learner, store_variables
+from .sharing import save_model
+from .vision_inference import inference
+from .vision_learner import Learner
 from .vision_loss import CustomLoss
 from .vision_metrics import calculate_dsc, calculate_hd95, multi_dice_score
 from .vision_plot import label_colors, show_mask_overlay, show_segmentation_comparison
@@ -215,22 +217,6 @@ def show_history(
     return axs
 
 # %% ../nbs/27_demo.ipynb #2bebf9eb
-def predict_to_file(
-    learn, # A trained `Learner`
-    image, # Path of an image
-    save_path, # File to write: `.nii.gz`, `.nrrd`, …
-)->MedMask: # (1, X, Y, Z) on the file's own grid
-    "Predict the labels of an image file and write them on the grid of that file"
-    dl = learn.dls.test_dl([image], bs=1, num_workers=0)
-    seen, = dl.one_batch()
-    with learn.no_bar(): probabilities,_ = learn.get_preds(dl=dl)
-    grid = read_header(image).geometry
-    labels = MedImage(probabilities[0], affine=seen.affine[0]).resample(grid).argmax(0, keepdim=True)
-    mask = MedMask(labels.float(), affine=grid.affine)
-    mask.save(save_path)
-    return mask
-
-# %% ../nbs/27_demo.ipynb #1380cdbf
 def evaluate(
     learn, # A trained `Learner`
     df, # Rows of `make_demo_data` to predict
@@ -240,23 +226,14 @@ def evaluate(
     rows = []
     for o in tqdm(df.itertuples(), total=len(df), desc='predicting'):
         path = Path(folder)/f'{o.subject}_prediction.nii.gz'
-        pred, truth = predict_to_file(learn, o.image, path)[None], MedMask.create(o.labels)[None]
+        pred, truth = inference(learn, o.image, path).labels.float()[None], MedMask.create(o.labels)[None]
         for name,dice,hd95 in zip(_classes[1:], calculate_dsc(pred, truth)[0].tolist(), calculate_hd95(pred, truth)[0].tolist()):
             rows.append({'subject': o.subject, 'class': name, 'dice': dice, 'hd95_mm': hd95, 'prediction': str(path)})
     return pd.DataFrame(rows)
 
-# %% ../nbs/27_demo.ipynb #41100735
-def save_demo_model(
-    learn, # A trained `Learner`
-    settings, # dict of size, reorder and resample
-    folder, # Where to write
-):
-    "Write `model.pkl`, `model.safetensors` and `settings.json`"
-    from safetensors.torch import save
-    folder = Path(folder).resolve()
-    learn.export(folder/'model.pkl')
-    (folder/'model.safetensors').write_bytes(save({k: v.contiguous() for k,v in learn.model.state_dict().items()}))
-    store_variables(folder/'settings.json', **settings)
+# %% ../nbs/27_demo.ipynb #1380cdbf
+_card = dict(name='Tissues of the brain', description='Grey and white matter in made-up T1 images of the head', license='apache-2.0', datasets=['made from the MNI152 template'],
+             intended_use='To see that everything works.', limitations='It has never seen a real image: not for use on patients.')
 
 @contextmanager
 def saved_figure(
@@ -294,8 +271,7 @@ def score_table(
 _made = {'batch.png': 'training images with their labels', 'curves.png': 'losses and Dice by epoch', 'results.png': 'validation: target and prediction',
          'hardest.png': 'the validation subjects of largest loss', 'prediction.png': "a typical prediction on its file's own grid",
          'predictions': 'a NIfTI mask for each validation subject, over whose image any viewer can lay it', 'scores.csv': 'Dice and Hausdorff distance by subject and class',
-         'history.csv': 'losses and Dice by epoch', 'model.pkl': "the Learner, for load_learner (a pickle: open only those you trust)",
-         'model.safetensors': 'the weights alone', 'settings.json': 'how images are prepared for the model'}
+         'history.csv': 'losses and Dice by epoch', 'model': 'weights, settings and a card: `fastmonai predict IMAGE --model model --out FOLDER` uses it'}
 
 def _report(out, df, scores, seconds):
     "Print what was reached and what was made"
@@ -315,7 +291,7 @@ def run_demo(
     data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
 )->pd.DataFrame: # What `evaluate` gives
     "Make a data set, train on it, look at the results, predict, and keep the model"
-    _need('nilearn', 'safetensors')
+    _need('nilearn')
     started, out = time.perf_counter(), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
@@ -338,6 +314,6 @@ def run_demo(
     scores = evaluate(learn, df[df.is_valid], out/'predictions')
     scores.to_csv(out/'scores.csv', index=False)
     with saved_figure(out/'prediction.png'): show_typical(df, scores)
-    save_demo_model(learn, settings, out)
+    save_model(learn, out/'model', **_card)
     _report(out, df, scores, time.perf_counter() - started)
     return scores

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from .geometry import to_labels
 from .image_io import read_header
 from .networks import build_network, network_spec, unwrapped
+from .postprocessing import PostProcessing
 from .preprocessing import MedTransform, PadOrCrop, transforms_from_specs, transforms_to_specs
 from .sliding_window import sliding_window
 from .vision_augmentation import RandomTransform
@@ -55,7 +56,7 @@ class MedModel:
     colors:list = None # [r, g, b] from 0 to 255 for each class; None: chosen
     patch_size:list = None # voxels of a window; None: volumes are predicted whole
     opening:dict = field(default_factory=dict) # keywords of `MedImage.create`
-    postprocessing:list = field(default_factory=list) # deterministic transforms of the predicted mask
+    postprocessing:list = field(default_factory=list) # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
     metrics:dict = field(default_factory=dict) # {name: {class or 'mean': {'value', 'low', 'high'}}}
     training:dict = field(default_factory=dict) # what it was trained on, and how
     info:dict = field(default_factory=dict) # see `INFO`
@@ -382,7 +383,7 @@ def save_model(
     learn_or_model, # A `Learner`, which is validated for the card, or a `MedModel`
     folder, # Where to; made if needed. Files of an earlier model in it are replaced
     metrics=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
-    postprocessing=None, # Transforms of a predicted mask, done by `inference`
+    postprocessing=None, # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path: # The folder
     "Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run"
@@ -459,7 +460,7 @@ def load_model(
     d = _read_config(folder/'config.json')
     try:
         _check_details(d)
-        network, steps, after = build_network(d['network']), transforms_from_specs(d['preprocessing']), transforms_from_specs(d['postprocessing'])
+        network, steps, after = build_network(d['network']), transforms_from_specs(d['preprocessing']), list(PostProcessing.from_spec(d['postprocessing']))
         own = {k: d[k] for k in ('task','channels','ndim','activation','exclusive','patch_size','opening','metrics','training','info','versions')}
         model = MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=steps, postprocessing=after, **own)
     except (ValueError, TypeError, RecursionError) as e: raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())}') from None

@@ -17,13 +17,22 @@ from .cache import *
 from .sliding_window import *
 from .vision_loss import *
 from .vision_metrics import *
+from .uncertainty import *
+from .dicom_seg import *
+from .postprocessing import *
 from .dataset_info import *
 from .external_data import *
 from .vision_augmentation import *
 from .batch_augmentation import *
 from .vision_data import *
 from .training_step import *
+from .networks import *
+from .sharing import *
+from .hub import *
+from .monai_bundle import *
+from .onnx_export import *
 from .vision_learner import *
+from .vision_inference import *
 from .vision_interpret import *
 
 # %% ../nbs/29_vision_all.ipynb #4060d08c

@@ -21,12 +21,14 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from . import geometry as _geometry
-from .geometry import Geometry, restore_labels
+from .dicom_seg import write_label_names, write_seg
+from .geometry import Geometry, restore_labels, to_labels
 from .image_io import image_files, source_files
 from .preprocessing import BraTSMaskConverter, transforms_to_specs
 from .sharing import MedModel, load_model, model_of, save_model
 from .sliding_window import sliding_window
 from .training_step import autocast
+from .uncertainty import case_uncertainty, near_foreground, predictive_entropy, _entropy
 from .vision_core import MedImage, MedMask
 from .vision_data import image_paths
 
@@ -37,10 +39,6 @@ def _flips(tta, ndim):
     axes = range(ndim) if tta is True else sorted(set(listify(tta)))
     if not all(isinstance(a, int) and 0 <= a < ndim for a in axes): raise ValueError(f'tta is True, False, or axes to mirror, of 0 to {ndim-1}, not {tta!r}')
     return [c for n in range(len(axes)+1) for c in combinations(axes, n)]
-
-def _entropy(p): # (B, K, …) -> (B, 1, …), in nats
-    if p.shape[1] > 1: return -(p * p.clamp_min(1e-12).log()).sum(1, keepdim=True)
-    return -(p * p.clamp_min(1e-12).log() + (1-p) * (1-p).clamp_min(1e-12).log())
 
 class _Members:
     "The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their entropies"
@@ -54,7 +52,7 @@ class _Members:
                 with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
                 p = m.activate(y)
                 total = total + (p.flip(dims) if dims and p.ndim == x.ndim else p)
-                if self.disagreement: spread = spread + _entropy(p if not dims or p.ndim < x.ndim else p.flip(dims))
+                if self.disagreement: spread = spread + _entropy(p if not dims or p.ndim < x.ndim else p.flip(dims), 1)[:,None]
         n = len(self.models)*len(self.flips)
         return torch.cat([total/n, spread/n], 1) if self.disagreement else total/n
 
@@ -68,7 +66,7 @@ class Prediction:
     geometry:Geometry # the image's own grid
     labels:MedMask = None # of a segmentation: (1, *spatial) on that grid, or a channel for each class where classes overlap
     probabilities:MedImage|Tensor = None # (K, *spatial) on that grid, if asked for; (K,) for classes, values of a regression
-    uncertainty:dict = field(default_factory=dict) # scores of the case, if asked for; of a segmentation with a map 'entropy' (1, *spatial)
+    uncertainty:dict = field(default_factory=dict) # scores of the case, if asked for; of a segmentation also 'map', the entropy of each voxel (1, *spatial)
     source:str = None # the file, if there is one
 
     @property
@@ -93,12 +91,16 @@ class Prediction:
 # %% ../nbs/24_vision_inference.ipynb #2009d903
 @patch
 def save(self:Prediction,
-    path, # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`; a class or a number: `.json`
+    path, # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`, of a DICOM series `.dcm`; a class or a number: `.json`
+    names=True, # Write the labels' names and colours beside a mask? (A DICOM file holds them itself)
 )->Path:
     "Write the mask, or what was found"
     if self.labels is None: return _write_json(Path(path), self.summary())
+    if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
     one_file = self.source is not None and Path(self.source).is_file()
-    return self.labels.save(path, like=self.source if one_file else None)
+    path = self.labels.save(path, like=self.source if one_file else None)
+    if names: write_label_names(path, self.classes, self.colors)
+    return path
 
 @patch
 def summary(self:Prediction)->dict:
@@ -138,14 +140,13 @@ def _finished(mask, model, postprocess):
         if isinstance(t, BraTSMaskConverter): mask = t.inverse(mask)
     return mask
 
-def _scores(p, spread, foreground):
-    "How sure a prediction is, from 0 (sure) to 1: mean normalised entropy, over the `foreground` (*spatial) of a segmentation"
-    top = np.log(max(2, len(p)))
-    entropy = _entropy(p[None])[0,0] / top
-    where = foreground if foreground is not None and foreground.any() else torch.ones_like(entropy, dtype=torch.bool)
-    res = dict(mean_entropy=float(entropy[where].mean()))
-    if spread is not None: res['mean_disagreement'] = float((entropy - spread/top).clamp_min(0)[where].mean())
-    return res, entropy
+def _scores(p, spread):
+    "How sure a prediction (K, …) is, from 0 (sure) to 1, and its entropy at each voxel; `spread`: mean entropy of the members"
+    entropy, res = predictive_entropy(p, 0), dict(entropy=float(case_uncertainty(p, 0)))
+    if spread is None: return res, entropy
+    apart, labels = (entropy - spread).clamp_min(0), to_labels(p)[0] if p.ndim > 1 else None
+    near = near_foreground(labels, dim=0) if labels is not None and labels.any() else torch.ones_like(apart, dtype=torch.bool)
+    return res | dict(disagreement=float(apart[near].mean())), entropy
 
 # %% ../nbs/24_vision_inference.ipynb #02092f62
 def inference(
@@ -224,11 +225,11 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
         found.labels = _finished(_labels(p, seen, found.geometry, model), model, postprocess)
         if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry), affine=found.geometry.affine)
         if uncertainty:
-            found.uncertainty, entropy = _scores(p, spread, p.argmax(0) > 0 if len(p) > 1 else p[0] > .5)
-            found.uncertainty['entropy'] = MedImage(_geometry.resample(entropy[None].cpu(), seen, found.geometry), affine=found.geometry.affine)
+            found.uncertainty, entropy = _scores(p, spread)
+            found.uncertainty['map'] = MedImage(_geometry.resample(entropy[None].cpu(), seen, found.geometry), affine=found.geometry.affine)
     else:
         found.probabilities = p.cpu()
-        if uncertainty and model.activation: found.uncertainty = _scores(p, spread, None)[0]
+        if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
 
 # %% ../nbs/24_vision_inference.ipynb #45d5bfd2
 _endings = sorted(('.nii.gz', '.nii', '.nrrd', '.nhdr', '.mha', '.mhd', '.mgz', '.mgh', '.hdr', '.img', '.dcm', '.png', '.jpg', '.jpeg', '.tif', '.tiff'), key=len, reverse=True)
@@ -312,7 +313,7 @@ def _one_case(models, name, file, out, ending, options):
     try:
         if done.exists(): return row | dict(status='done before') | json.loads(done.read_text(encoding='utf-8'))
         found = inference(models, file, **options)
-        if found.labels is not None: found.save(out/f'{name}{ending}')
+        if found.labels is not None: found.save(out/f'{name}{ending}', names=False)
         _write_json(done, found.summary())
         return row | dict(status='done') | found.summary()
     except (OSError, ValueError, RuntimeError, TypeError) as e: return row | dict(status='failed', error=' '.join(str(e).split()) or type(e).__name__)
@@ -331,7 +332,7 @@ def _in_processes(models, cases, workers, args):
     with tempfile.TemporaryDirectory() as tmp:
         folders = [save_model(m, f'{tmp}/{i}', metrics={}) for i,m in enumerate(models)]
         threads = max(1, (os.cpu_count() or 1)//workers)
-        with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), _start_worker, (folders, threads)) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), initializer=_start_worker, initargs=(folders, threads)) as pool:
             jobs = {pool.submit(_worker_case, name, file, *args): name for name,file in cases.items()}
             for job in as_completed(jobs): yield job.result()
 
@@ -352,6 +353,7 @@ def predict_folder(
     with _alone_in(out):
         _claim(out, _fingerprint(models, options))
         args = out, ending, options
+        if models[0].task == 'segmentation': write_label_names(out/f'labels{ending}', models[0].classes, models[0].colors)
         rows = _in_processes(models, cases, workers, args) if workers > 1 else (_one_case(models, n, f, *args) for n,f in cases.items())
         return pd.DataFrame(_told(rows, len(cases), progress)).set_index('case').loc[list(cases)].reset_index()
 
