@@ -245,6 +245,22 @@ def _label_names(mask, model): # files with the names of labels, for viewers
 # %% ../nbs/26_serve.ipynb #e09b7f39
 _log = logging.getLogger(__name__)
 
+def _words(uploads, paths):
+    "What was sent; and the images in it, in order, where they are several in an archive"
+    found = ', '.join(Path(u).name for u in uploads)
+    return found if len(paths) == len(uploads) else f'{found}: {", ".join(p.name for p in paths)}'
+
+def _one_line(e, uploads, folder):
+    "What went wrong, in one line, without the folders that nobody put there"
+    text = ' '.join(str(e).split()) or type(e).__name__
+    if not isinstance(e, (ValueError, OSError)):
+        _log.exception('The prediction failed')
+        text = f'the prediction failed: {type(e).__name__}: {text}'
+    text = re.sub(re.escape(f'{folder}{os.sep}unpacked{os.sep}') + r'\d+[/\\]', '', text)
+    for u in uploads or (): text = text.replace(f'{Path(u).parent}{os.sep}', '')
+    return text[:500]
+
+# %% ../nbs/26_serve.ipynb #dcf427fd
 class _Service:
     "A model, and the cases that pages have open"
     def __init__(self, model, max_bytes, folder=None, most=8):
@@ -299,21 +315,6 @@ class _Service:
     def file(self, token, name):
         "The path of a download, or None"
         return next((c.files.get(name) for c in list(self.cases.values()) if secrets.compare_digest(c.token, token)), None)
-
-def _words(uploads, paths):
-    "What was sent; and the images in it, in order, where they are several in an archive"
-    found = ', '.join(Path(u).name for u in uploads)
-    return found if len(paths) == len(uploads) else f'{found}: {", ".join(p.name for p in paths)}'
-
-def _one_line(e, uploads, folder):
-    "What went wrong, in one line, without the folders that nobody put there"
-    text = ' '.join(str(e).split()) or type(e).__name__
-    if not isinstance(e, (ValueError, OSError)):
-        _log.exception('The prediction failed')
-        text = f'the prediction failed: {type(e).__name__}: {text}'
-    text = re.sub(re.escape(f'{folder}{os.sep}unpacked{os.sep}') + r'\d+[/\\]', '', text)
-    for u in uploads or (): text = text.replace(f'{Path(u).parent}{os.sep}', '')
-    return text[:500]
 
 # %% ../nbs/26_serve.ipynb #195be7b8
 def _gradio():
