@@ -62,7 +62,7 @@ def _exported(network, model, size, free):
     with _quiet(), torch.no_grad(): return torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
 
 # %% ../nbs/22_onnx_export.ipynb #865d477e
-_FIELDS = tuple(f.name for f in fields(MedModel) if f.name not in ('network', 'preprocessing', 'postprocessing', 'classes', 'colors'))
+_FIELDS = tuple(f.name for f in fields(MedModel) if f.name not in ('network', 'preprocessing', 'postprocessing', 'classes', 'colors', 'source'))
 _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):

@@ -69,7 +69,7 @@ class MedModel:
         if self.ndim not in (2, 3) or not _whole(self.channels): raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {self.channels!r} in {self.ndim!r}D')
         if not self.classes or not all(isinstance(c, str) for c in self.classes): raise ValueError(f'classes are names, at least one, not {self.classes!r}')
         if self.patch_size is not None and (len(self.patch_size) != self.ndim or not all(map(_whole, self.patch_size))): raise ValueError(f'patch_size needs {self.ndim} whole numbers, not {self.patch_size!r}')
-        self.colors = _colors(len(self.classes), self.task) if self.colors is None else self.colors
+        self.colors = _colors(len(self.classes), self.task, self.exclusive) if self.colors is None else self.colors
         if len(self.colors) != len(self.classes): raise ValueError(f'{len(self.colors)} colours for {len(self.classes)} classes')
         self.network.eval()
 
@@ -81,8 +81,8 @@ class MedModel:
 
 def _whole(n): return isinstance(n, int) and not isinstance(n, bool) and n > 0
 
-def _colors(n, task): # [r, g, b] of each class; a background is black
-    rgba = label_colors(n-1) if task == 'segmentation' else label_colors(n)[1:]
+def _colors(n, task, exclusive): # [r, g, b] of each class; a background is black
+    rgba = label_colors(n-1) if task == 'segmentation' and exclusive else label_colors(n)[1:]
     return (rgba[:,:3]*255).round().astype(int).tolist()
 
 # %% ../nbs/19_sharing.ipynb #ea434915
@@ -344,7 +344,7 @@ def _input_words(model):
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
-    return '\n'.join([f'| {head} | name |', '| --- | --- |', *(f'| {i} | {c} |' for i,c in enumerate(model.classes))])
+    return '\n'.join([f'| {head} | name |', '| --- | --- |', *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
 
 def model_card(
     model:MedModel, # A model with `info`, `metrics` and `training`

@@ -34,6 +34,7 @@ from .onnx_export import *
 from .vision_learner import *
 from .vision_inference import *
 from .vision_interpret import *
+from .serve import *
 
 # %% ../nbs/29_vision_all.ipynb #4060d08c
 __all__ = [name for name in globals() if not name.startswith('_')]
