@@ -9,6 +9,7 @@ __all__ = ['TASKS', 'INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'ModelErro
 # %% ../nbs/19_sharing.ipynb #4e4564f9
 import hashlib, json, math, os, re, shutil
 from dataclasses import dataclass, field, fields
+from html import escape
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
