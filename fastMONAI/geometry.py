@@ -268,8 +268,8 @@ _eps = 1e-6 # voxels: what rounding in coordinates may not decide
 def _nearest(coords, n): # the index of the nearest of n voxels; ties go up
     return (coords + (.5 + _eps)).floor().clamp(0, n-1).long()
 
-def _outside(coords, n): # more than half a voxel beyond the outermost centres
-    return (coords < -.5 - _eps) | (coords > n-.5 + _eps)
+def _outside(coords, n, margin=0): # more than half a voxel, and `margin`, beyond the outermost centres
+    return (coords < -.5 - margin - _eps) | (coords > n-.5 + margin + _eps)
 
 # %% ../nbs/00_geometry.ipynb #1ee7c9ce
 def _slabs(n, plane, device): # (start, stop) of the slabs of n planes with `plane` values each
@@ -293,13 +293,13 @@ def _between(coords, n, dtype): # for each of `coords` (in voxels) along an axis
     return low, (low+1).clamp(max=n-1), (coords - low).to(dtype)
 
 # %% ../nbs/00_geometry.ipynb #e5a8b2b3
-def _resample_axes(t, m, axes, shape, dtype, fill):
+def _resample_axes(t, m, axes, shape, dtype, fill, margin):
     "Slabs of `t` (C,X,Y,Z) on the grid whose voxel map `m` mixes no axes: axis by axis, the one that shrinks most first"
     t = t.permute(0, *[a+1 for a in axes])
     olds = t.shape[1:]
     coords = [m[a,i]*torch.arange(n, dtype=torch.float64) + m[a,3] for i,(a,n) in enumerate(zip(axes, shape))]
     steps = [_between(c, n, dtype) for c,n in zip(coords, olds)]
-    outside = [_outside(c, n) for c,n in zip(coords, olds)]
+    outside = [_outside(c, n, margin) for c,n in zip(coords, olds)]
     order = sorted(range(3), key=lambda i: shape[i]/olds[i])
     for start,stop in _slabs(shape[0], len(t)*shape[1]*shape[2], t.device):
         low, high, weight = [o if o is None else o[start:stop] for o in steps[0]]
@@ -312,7 +312,7 @@ def _resample_axes(t, m, axes, shape, dtype, fill):
         yield start, stop, o
 
 # %% ../nbs/00_geometry.ipynb #33447c86
-def _resample_points(t, m, shape, dtype, fill):
+def _resample_points(t, m, shape, dtype, fill, margin):
     "Slabs of `t` (C,X,Y,Z) on a grid that may be oblique to its own: point by point"
     n, m = torch.tensor(t.shape[1:], dtype=torch.float64), torch.from_numpy(m[:3])
     # linear: not in voxels but in grid_sample's units, in which the image is -1 to 1 along each axis, last axis first
@@ -322,21 +322,21 @@ def _resample_points(t, m, shape, dtype, fill):
     for start,stop in _slabs(shape[0], (len(t) + 9)*shape[1]*shape[2], t.device):
         coords = plane + (i[start:stop,None]*m[:,0] + m[:,3])[:,None,None]
         if dtype:
-            outside = coords.abs() > 1 + 2*_eps/n.flip(0)
+            outside = coords.abs() > 1 + 2*(margin + _eps)/n.flip(0)
             o = F.grid_sample(t[None], coords[None].to(dtype).to(t.device), 'bilinear', 'border', align_corners=False)[0]
         else:
-            outside, (a,b,c) = _outside(coords, n), (_nearest(coords[...,d], int(n[d])) for d in range(3))
+            outside, (a,b,c) = _outside(coords, n, margin), (_nearest(coords[...,d], int(n[d])) for d in range(3))
             index = ((a*t.shape[2] + b)*t.shape[3] + c).flatten().to(t.device)
             o = t.flatten(1).index_select(1, index).view(len(t), *coords.shape[:3])
         if fill is not None: o[:, outside.any(-1).to(t.device)] = fill
         yield start, stop, o
 
 # %% ../nbs/00_geometry.ipynb #8c4ee371
-def _resampled(t, src, dst, dtype, fill): # slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None
+def _resampled(t, src, dst, dtype, fill, margin=0): # slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None
     m, shape = _voxel_map(src, dst), (*dst.shape, 1)[:3]
     if src.ndim == 2: t = t[...,None]
     axes = _separable(m, shape)
-    slabs = _resample_axes(t, m, axes, shape, dtype, fill) if axes else _resample_points(t, m, shape, dtype, fill)
+    slabs = (_resample_axes if axes else _resample_points)(t, m, *[axes]*bool(axes), shape, dtype, fill, margin)
     return ((*at, o[...,0] if src.ndim == 2 else o) for *at,o in slabs)
 
 def _check_grids(array, src, dst): # whether there is nothing to resample
@@ -384,11 +384,11 @@ def restore_labels(
     src:Geometry, # their grid
     dst:Geometry, # the grid wanted
     threshold:float=.5, # for K = 1: label 1 above this value (0 for logits)
-    edge:bool=False, # outside `src`: the label of the nearest edge, or 0?
+    edge=False, # outside `src`: the label of the nearest edge, always (True), as far as so many voxels of `src`, or 0 (False)?
 ): # (1, *dst.shape) uint8, or uint16 for more than 256 classes
     "Labels on another grid: what `to_labels(resample(values, src, dst))` gives, without the resampled values in memory"
     if _check_grids(values, src, dst): return to_labels(values, threshold)
     t = _tensor(values)
     out = t.new_empty((1, *dst.shape), dtype=_label_dtype(len(t)))
-    for start,stop,o in _resampled(t, src, dst, _working(t.dtype), None if edge else -torch.inf): out[:, start:stop] = to_labels(o, threshold)
+    for start,stop,o in _resampled(t, src, dst, _working(t.dtype), None if edge is True else -torch.inf, float(edge)): out[:, start:stop] = to_labels(o, threshold)
     return _like(out, values)

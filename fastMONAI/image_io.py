@@ -412,7 +412,7 @@ def _stored(path, array, dtype): # numpy (C, *spatial) in the file's number type
         raise ImageError(f'{path}: values {x.min()} to {x.max()} do not fit {dtype}, which holds {info.min} to {info.max}')
     return x.astype(dtype)
 
-def _write_nifti(path, x, geometry):
+def _write_nifti(path, x, geometry, like=None):
     x = x[0] if len(x) == 1 else np.moveaxis(x, 0, -1)
     if geometry.ndim == 2 and x.ndim == 3: x = x[:,:,None,None] # a 2D vector image, as ITK writes it
     image = (nib.Nifti2Image if max(x.shape) > 32767 else nib.Nifti1Image)(x, geometry.affine)
@@ -421,10 +421,20 @@ def _write_nifti(path, x, geometry):
     image.set_qform(geometry.affine, 1)
     image.set_sform(geometry.affine, 1)
     if not np.allclose(image.get_qform(), geometry.affine, atol=1e-3): image.set_qform(None, 0)
+    if like is not None: _take_space(image, like)
     data = image.to_bytes()
-    path.write_bytes(igzip.compress(data, 2) if path.suffix == '.gz' else data)
+    path.write_bytes(igzip.compress(data, 2, mtime=0) if path.suffix == '.gz' else data)
 
-def _write_itk(path, x, geometry):
+def _take_space(image, like): # what the header of the NIfTI file `like` says of the space of its grid, if that is the image's grid
+    suffix, spatial = _suffix(Path(like)), image.shape[:3]
+    if suffix not in ('.nii', '.nii.gz', '.hdr', '.img'): return
+    there = nib.load(like)
+    if there.shape[:len(spatial)] != spatial or not np.allclose(there.affine, image.affine, atol=1e-5): return
+    header = there.header
+    for name in ('qform_code','sform_code','quatern_b','quatern_c','quatern_d','qoffset_x','qoffset_y','qoffset_z','srow_x','srow_y','srow_z','xyzt_units'): image.header[name] = header[name]
+    image.header['pixdim'][:4] = header['pixdim'][:4]
+
+def _write_itk(path, x, geometry, like=None):
     import SimpleITK as sitk
     n, lps = geometry.ndim, _lps @ geometry.affine
     if n == 2 and not np.allclose(lps[2], [0,0,1,0], atol=1e-6):
@@ -443,6 +453,7 @@ def write_image(
     array, # (C, *spatial) array or tensor
     geometry, # its Geometry, or a (4, 4) affine
     dtype=None, # number type in the file: float32, or for masks np.uint8, np.uint16, …
+    like=None, # a NIfTI file on the same grid: what its header says of space (codes, both affines, units) is taken over, bit for bit
 )->Path:
     "Write an image in one step (a temporary file, then a rename). Whole-number types round, and refuse values they cannot hold."
     path = Path(path)
@@ -454,7 +465,7 @@ def write_image(
     x = _stored(path, array, dtype)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _blame(path), tempfile.TemporaryDirectory(dir=path.parent, prefix='.writing-') as folder:
-        write(Path(folder)/path.name, x, geometry)
+        write(Path(folder)/path.name, x, geometry, like)
         for file in sorted(Path(folder).iterdir(), key=lambda f: f.name == path.name): # .raw before its .mhd
             os.replace(file, path.parent/file.name)
     return path

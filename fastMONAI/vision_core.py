@@ -296,10 +296,11 @@ def resample(self:MedBase,
 def save(self:MedBase,
     path, # `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd`
     dtype=None, # Type of the voxels in the file; by default float32 for images, the smallest unsigned integer for masks
+    like=None, # A NIfTI file on the same grid, whose header's codes of space are taken over
 ):
     "Write an item with its affine"
     if dtype is None and self._mode == 'nearest': dtype = np.uint8 if self.max() < 256 else np.uint16
-    return write_image(path, self.as_subclass(Tensor).cpu().numpy(), self.geometry, dtype=dtype)
+    return write_image(path, self.as_subclass(Tensor).cpu().numpy(), self.geometry, dtype=dtype, like=like)
 
 # %% ../nbs/03_vision_core.ipynb #7ee32503
 def _channels_first(x):
