@@ -277,8 +277,8 @@ def _headers(tls, n=200):
 
 def _fingerprint(learn):
     "Plain facts of a training"
-    dls, recorder = learn.dls, getattr(learn, 'recorder', None)
-    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs, epochs=len(getattr(recorder, 'values', ())), loss=_loss_name(learn.loss_func))
+    dls = learn.dls
+    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs, epochs=getattr(learn, 'n_epoch', 0), loss=_loss_name(learn.loss_func))
     headers = _headers(dls.train_ds.tls[0])
     if not headers: return res
     spacing, shape = (np.array([getattr(h.geometry, n) for h in headers]) for n in ('spacing', 'shape'))
