@@ -926,7 +926,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'fastMONAI.serve._grey': ('serve.html#_grey', 'fastMONAI/serve.py'),
                                  'fastMONAI.serve._head_html': ('serve.html#_head_html', 'fastMONAI/serve.py'),
                                  'fastMONAI.serve._images': ('serve.html#_images', 'fastMONAI/serve.py'),
-                                 'fastMONAI.serve._label_names': ('serve.html#_label_names', 'fastMONAI/serve.py'),
                                  'fastMONAI.serve._legend_html': ('serve.html#_legend_html', 'fastMONAI/serve.py'),
                                  'fastMONAI.serve._mb': ('serve.html#_mb', 'fastMONAI/serve.py'),
                                  'fastMONAI.serve._model': ('serve.html#_model', 'fastMONAI/serve.py'),

@@ -352,6 +352,7 @@ def resample(
     dst:Geometry, # the grid wanted
     mode:str='linear', # 'linear' for images, 'nearest' for labels
     fill=None, # value outside the image; None: the nearest edge's
+    edge=0., # how many voxels of `src` beyond its border still take the edge's value, where there is a `fill`
 ):
     """`array` on another grid, by position in space. Grids that agree give `array` itself. Nearest keeps the number type; linear
     gives float32 for whole numbers and keeps floats."""
@@ -360,7 +361,7 @@ def resample(
     if same: return array
     t, linear = _tensor(array), mode == 'linear'
     out = t.new_empty((len(t), *dst.shape), dtype=_working(t.dtype) if linear and not t.dtype.is_floating_point else t.dtype)
-    for start,stop,o in _resampled(t, src, dst, _working(t.dtype) if linear else None, fill): out[:, start:stop] = o
+    for start,stop,o in _resampled(t, src, dst, _working(t.dtype) if linear else None, fill, edge): out[:, start:stop] = o
     return _like(out, array)
 
 # %% ../nbs/00_geometry.ipynb #8c3b0baa

@@ -295,7 +295,7 @@ def _weights_path(folder, config, weights):
     raise ModelError(f'{folder}: no weights in {" or ".join(names)}' + ('; model.ts is TorchScript, a program, and is not loaded' if (folder/'models/model.ts').exists() else ''))
 
 def _read_state(path):
-    "A state dictionary; ModelError for what is none"
+    "A state dictionary, read as weights alone (`weights_only=True`): a file with anything else is refused with a ModelError"
     try:
         if path.suffix == '.safetensors':
             from safetensors.torch import load_file

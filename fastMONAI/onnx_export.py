@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .networks import unwrapped
+from .postprocessing import PostProcessing
 from .preprocessing import transforms_from_specs, transforms_to_specs
 from .sharing import MAX_CONFIG, MedModel, ModelError, _check_details, model_of
 
@@ -200,7 +201,7 @@ def from_onnx(
         _check_details(d)
         own = {k: d[k] for k in _FIELDS} | dict(activation=None if d['probabilities'] else d['activation'])
         return MedModel(OnnxNetwork(path), classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=transforms_from_specs(d['preprocessing']),
-                        postprocessing=transforms_from_specs(d['postprocessing']), **own)
+                        postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **own)
     except (ValueError, TypeError, RecursionError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())}') from None
 
 # %% ../nbs/22_onnx_export.ipynb #be86a97b

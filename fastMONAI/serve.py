@@ -228,19 +228,14 @@ def _stem(path): # of a file's name, without what says its format
     name = Path(path).name
     return name[:-len(_suffix(name))] if _suffix(name) else Path(name).stem
 
-def _write_files(folder, stem, prediction, model, table):
+def _write_files(folder, stem, prediction, table):
     "Write what can be downloaded into `folder`: {name: path}"
     paths = [folder/f'{stem}_{"volumes" if prediction.task == "segmentation" else "prediction"}.csv']
     table.to_csv(paths[0], index=False)
     if prediction.labels is not None:
-        mask = prediction.save(folder/f'{stem}_mask.nii.gz')
-        paths = [mask, *_label_names(mask, model), *paths]
+        prediction.save(folder/f'{stem}_mask.nii.gz')
+        paths = [*(p for e in ('.nii.gz', '.ctbl', '.label') if (p := folder/f'{stem}_mask{e}').exists()), *paths]
     return {p.name: p for p in paths}
-
-def _label_names(mask, model): # files with the names of labels, for viewers
-    if not model.exclusive: return []
-    from fastMONAI.dicom_seg import write_label_names
-    return write_label_names(mask, model.classes, model.colors)
 
 # %% ../nbs/26_serve.ipynb #e09b7f39
 _log = logging.getLogger(__name__)
@@ -299,7 +294,7 @@ class _Service:
         tell(.9, 'drawing')
         table = _table(prediction)
         case = _case(_words(uploads, paths), image, prediction, table)
-        case.files = _write_files(folder, _stem(uploads[0]), prediction, self.model, table)
+        case.files = _write_files(folder, _stem(uploads[0]), prediction, table)
         shutil.rmtree(folder/'unpacked', ignore_errors=True)
         return case
 

@@ -8,7 +8,7 @@ __all__ = ['TASKS', 'INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'ModelErro
 
 # %% ../nbs/19_sharing.ipynb #4e4564f9
 import hashlib, json, math, os, re, shutil
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from html import escape
 from importlib.metadata import version
 from itertools import chain
@@ -389,9 +389,9 @@ def save_model(
 )->Path: # The folder
     "Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run"
     _check_info(info)
-    model, folder = model_of(learn_or_model), Path(folder)
+    model, folder = replace(model_of(learn_or_model)), Path(folder) # a copy: what is given stays as it is
     network_spec(model.network)
-    if model is not learn_or_model:
+    if not isinstance(learn_or_model, MedModel):
         model.training, model.metrics = _fingerprint(learn_or_model), validation_metrics(learn_or_model, model) if metrics is None else metrics
         model.versions = {k: version(k) for k in _libraries}
     elif metrics is not None: model.metrics = metrics

@@ -23,14 +23,15 @@ from tqdm.auto import tqdm
 from . import geometry as _geometry
 from .dicom_seg import write_label_names, write_seg
 from .geometry import Geometry, restore_labels, to_labels
-from .image_io import image_files, source_files
+from .image_io import image_files, _suffix
 from .preprocessing import BraTSMaskConverter, transforms_to_specs
-from .sharing import MedModel, load_model, model_of, save_model
+from .sharing import load_model, model_of, save_model
 from .sliding_window import sliding_window
 from .training_step import autocast
 from .uncertainty import case_uncertainty, near_foreground, predictive_entropy, _entropy
 from .vision_core import MedImage, MedMask
 from .vision_data import image_paths
+from .vision_plot import show_mask_overlay
 
 # %% ../nbs/24_vision_inference.ipynb #12419f23
 def _flips(tta, ndim):
@@ -99,7 +100,7 @@ def save(self:Prediction,
     if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
     one_file = self.source is not None and Path(self.source).is_file()
     path = self.labels.save(path, like=self.source if one_file else None)
-    if names: write_label_names(path, self.classes, self.colors)
+    if names and len(self.labels) == 1: write_label_names(path, self.classes, self.colors)
     return path
 
 @patch
@@ -114,7 +115,6 @@ def show(self:Prediction, image=None, **kwargs): # `image`: what to draw it over
     "Draw the prediction over its image; returns the axis"
     image = MedImage.create(self.source if image is None else image)
     if self.labels is None: return image.show(title=', '.join(f'{k}: {v:.3g}' for k,v in self.values.items()), **kwargs)
-    from fastMONAI.vision_plot import show_mask_overlay
     return show_mask_overlay(image, self.labels, affine=image.affine, **kwargs)
 
 def _write_json(path, d):
@@ -126,7 +126,7 @@ def _write_json(path, d):
 
 # %% ../nbs/24_vision_inference.ipynb #6b0deb75
 def _edge(seen, grid): # how far beyond the network's grid its edge counts, in its voxels
-    return False if np.allclose(seen.spacing, grid.spacing, rtol=1e-6) else 1.
+    return 0. if np.allclose(seen.spacing, grid.reorder(seen.orientation).spacing, rtol=1e-6) else 1.
 
 def _labels(values, seen, grid, model):
     "Labels on `grid` of probabilities (K, *seen.shape), as a mask"
@@ -169,7 +169,7 @@ def inference(
     first, image = models[0], MedImage.create(file, **models[0].opening)
     predict = _Members(models, _flips(tta, first.ndim), _precision(precision, first.device), uncertainty and (len(models) > 1 or tta is not False))
     options = dict(overlap=overlap, batch_size=batch_size, progress=progress)
-    values, seen = _predicted(predict, models, image, file, patch_size, options)
+    values, seen = _predicted(predict, models, image, patch_size, options)
     paths = image_paths(file)
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=str(paths[0]) if paths else None)
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
@@ -192,18 +192,18 @@ def _precision(precision, device):
     return precision
 
 # %% ../nbs/24_vision_inference.ipynb #aca213cc
-def _predicted(predict, models, image, file, patch_size, options):
+def _predicted(predict, models, image, patch_size, options):
     "(values, grid) of an image: on the network's grid where all members share it, or on the image's own"
     def one(predict, model):
         x = model.preprocess(image)
         size = patch_size or model.patch_size
-        return _windows_or_whole(predict, x, size, model, options), x.affine is not None and x.geometry
+        return _windows_or_whole(predict, x, size, model, options), x.geometry
     specs = [transforms_to_specs(m.preprocessing) for m in models]
     if all(s == specs[0] for s in specs) and all(m.patch_size == models[0].patch_size for m in models): return one(predict, models[0])
     total = 0.
     for m in models:
         values, seen = one(_Members([m], predict.flips, predict.precision, predict.disagreement), m)
-        total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry))
+        total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
     return total/len(models), image.geometry
 
 def _windows_or_whole(predict, x, size, model, options):
@@ -211,11 +211,10 @@ def _windows_or_whole(predict, x, size, model, options):
     if size is not None and model.task == 'segmentation': return sliding_window(predict, x, tuple(size), device=model.device, **options)
     with torch.no_grad(): return predict(x[None].to(model.device))[0]
 
-def _on_grid(values, seen, grid):
+def _on_grid(values, seen, grid, exclusive):
     "Probabilities (K, *spatial) on another grid, one channel at a time; what was never seen is background"
-    fill, margin = [1.] + [0.]*(len(values)-1) if len(values) > 1 else [0.], _edge(seen, grid)
     out = torch.empty(len(values), *grid.shape)
-    for o,v,f in zip(out, values, fill): o[:] = _geometry.resample(v[None].cpu(), seen, grid, fill=f if margin is False else None)[0]
+    for i,v in enumerate(values): out[i] = _geometry.resample(v[None].cpu(), seen, grid, fill=float(exclusive and len(values) > 1 and i == 0), edge=_edge(seen, grid))[0]
     return out
 
 def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, disagreement):
@@ -223,7 +222,7 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
     p, spread = (values[:-1], values[-1]) if disagreement else (values, None)
     if model.task == 'segmentation':
         found.labels = _finished(_labels(p, seen, found.geometry, model), model, postprocess)
-        if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry), affine=found.geometry.affine)
+        if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive), affine=found.geometry.affine)
         if uncertainty:
             found.uncertainty, entropy = _scores(p, spread)
             found.uncertainty['map'] = MedImage(_geometry.resample(entropy[None].cpu(), seen, found.geometry), affine=found.geometry.affine)
@@ -232,11 +231,9 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
         if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
 
 # %% ../nbs/24_vision_inference.ipynb #45d5bfd2
-_endings = sorted(('.nii.gz', '.nii', '.nrrd', '.nhdr', '.mha', '.mhd', '.mgz', '.mgh', '.hdr', '.img', '.dcm', '.png', '.jpg', '.jpeg', '.tif', '.tiff'), key=len, reverse=True)
-
 def _stem(path):
     "A file's name without the ending of its format, and that ending"
-    ending = next((e for e in _endings if path.name.lower().endswith(e)), '')
+    ending = _suffix(path)
     return (path.name[:-len(ending)] if ending else path.name), ending
 
 def _by_case(files, channels):
@@ -353,7 +350,7 @@ def predict_folder(
     with _alone_in(out):
         _claim(out, _fingerprint(models, options))
         args = out, ending, options
-        if models[0].task == 'segmentation': write_label_names(out/f'labels{ending}', models[0].classes, models[0].colors)
+        if models[0].task == 'segmentation' and models[0].exclusive: write_label_names(out/f'labels{ending}', models[0].classes, models[0].colors)
         rows = _in_processes(models, cases, workers, args) if workers > 1 else (_one_case(models, n, f, *args) for n,f in cases.items())
         return pd.DataFrame(_told(rows, len(cases), progress)).set_index('case').loc[list(cases)].reset_index()
 
