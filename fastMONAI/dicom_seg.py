@@ -16,7 +16,7 @@ import nibabel as nib, numpy as np, pandas as pd, torch
 
 from . import __version__
 from .geometry import Geometry, resample as _resample
-from .image_io import ImageError, read_header, read_image, _blame, _dicom_geometry, _image_frames, _is_dicom, _lps, _suffix
+from .image_io import ImageError, read_header, read_image, _blame, _dicom_geometry, _image_frames, _is_dicom, _lps, _stem
 from .vision_core import GridTensor, MedImage, MedMask
 from .vision_plot import label_colors
 
@@ -400,8 +400,7 @@ def write_label_names(
 )->tuple: # paths of case1.ctbl for 3D Slicer and case1.label for ITK-SNAP
     "Write the names and colors of a mask's labels beside it, for both viewers"
     path = Path(mask_path)
-    stem = path.name.removesuffix(path.name[-len(_suffix(path)):]) if _suffix(path) else path.name
-    return write_color_table(path.with_name(f'{stem}.ctbl'), classes, colors), write_label_description(path.with_name(f'{stem}.label'), classes, colors)
+    return write_color_table(path.with_name(f'{_stem(path)}.ctbl'), classes, colors), write_label_description(path.with_name(f'{_stem(path)}.label'), classes, colors)
 
 # %% ../nbs/11_dicom_seg.ipynb #8ba61e91
 _by_keyword = [(re.compile(pattern), why) for pattern,why in [

@@ -360,6 +360,10 @@ def _suffix(path): # as in the table above, or ''
     suffix = '.nii.gz' if name.endswith('.nii.gz') else os.path.splitext(name)[1]
     return suffix if suffix in _formats else ''
 
+def _stem(path): # a file's name without that
+    name = os.path.basename(path)
+    return name[:-len(_suffix(path))] if _suffix(path) else name
+
 def _open(path): # (Header, function that gives the voxels)
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from .external_data import DownloadError, _unpack
 from .networks import build_network, network_spec
-from .preprocessing import (BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization,
-                                     transforms_from_specs, transforms_to_specs)
-from .sharing import MAX_CONFIG, MedModel, ModelError, _check_details, _check_info, _fingerprint, _weights, model_card, model_of, validation_metrics
+from .preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
+from .sharing import MAX_CONFIG, MedModel, ModelError, model_card, model_of, _for_others, _from_json, _to_json, _weights
 
 # %% ../nbs/21_monai_bundle.ipynb #1f06cf98
 _BESSEL = '$lambda x: x * (1 - 1 / {}.numel())**.5'
@@ -26,7 +25,7 @@ _AFFINE = ('torch.from_numpy(numpy.matmul(x.affine.numpy(), numpy.vstack([numpy.
            '[0, 0, 0, 1]])))') # of a grid of m voxels about the centre of the n of x, whose voxels are z times as large
 _GRID = (f'$lambda x: (lambda n, z: (lambda m: monai.data.MetaTensor(torch.zeros(1, 1, 1, 1).expand(1, *m), affine={_AFFINE}))([max(1, round(i / k)) for i, k in zip(n, z)]))'
          '(x.shape[1:], numpy.array({}) / numpy.linalg.norm(x.affine.numpy()[:3, :3], axis=0))')
-_INSIDE = f'$lambda x: (lambda n, m, z: monai.data.MetaTensor(torch.ones(1, *n), affine={_AFFINE}))(x.shape[1:], x.shape[1:], [1 + 1e-6] * 3)'
+_INSIDE = f'$lambda x: (lambda n, m, z: monai.data.MetaTensor(torch.ones(1, *m), affine={_AFFINE}))(x.shape[1:], [i + 2 for i in x.shape[1:]], [1 + 1e-6] * 3)' # a voxel more at each end
 
 def _t(target, **args): return {'_target_': target, 'keys': 'image', **args}
 
@@ -95,6 +94,7 @@ def _network_def(spec):
 
 # %% ../nbs/21_monai_bundle.ipynb #a592a58a
 _ACTIVATIONS = dict(softmax='torch.nn.Softmax(dim=1)', sigmoid='torch.nn.Sigmoid()')
+_DIVIDED = "type('Divided', (torch.nn.Module,), dict(forward=lambda self, x: x / {}))()" # by the temperature
 
 def _back(model):
     "From the network's grid to the image's own: step by step where that is exact, and in one resampling where it is not; 0 outside the network's grid"
@@ -119,6 +119,7 @@ _WEIGHTS = ("$setattr(@inferer, 'roi_weight_map', (lambda a, b, c: a[:, None, No
 def _inference_config(model, n):
     "`inference.json` of a network with `n` outputs"
     activation = _ACTIVATIONS['sigmoid' if n == 1 and model.activation else model.activation] if model.activation else None
+    if activation and model.temperature != 1: activation = f'{_DIVIDED.format(model.temperature)}, {activation}'
     return dict(imports=['$import glob'], bundle_root='.', ckpt_path="$@bundle_root + '/models/model.pt'", output_dir="$@bundle_root + '/eval'", dataset_dir='images',
         datalist="$sorted(glob.glob(@dataset_dir + '/*.nii*'))", device="$torch.device('cuda' if torch.cuda.is_available() else 'cpu')", network_def=_network_def(network_spec(model.network)),
         network=f'$torch.nn.Sequential(@network_def, {activation}).to(@device)' if activation else '$@network_def.to(@device)',
@@ -130,7 +131,6 @@ def _inference_config(model, n):
 
 # %% ../nbs/21_monai_bundle.ipynb #ddad777c
 SCHEMA = 'https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json'
-_OWN = 'task', 'activation', 'exclusive', 'opening', 'patch_size', 'metrics', 'training', 'versions'
 
 def _input_size(model):
     "(voxels an axis that the network may be given, whether that size is the only one)"
@@ -160,7 +160,7 @@ def _metadata(model, n, version):
         authors=said('authors', 'not stated'), copyright=f"License: {said('license', 'not stated')}", data_source=said('datasets', 'not stated'), data_type='nibabel', image_classes='as in network_data_format',
         intended_use=said('intended_use', 'not stated; not a medical device'), limitations=said('limitations', 'not stated'), eval_metrics=metrics,
         network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model, ['image'] if model.channels == 1 else [f'channel {i}' for i in range(model.channels)])), outputs=outputs),
-        fastmonai=dict(preprocessing=transforms_to_specs(model.preprocessing), classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)], info=info, **{k: getattr(model, k) for k in _OWN}))
+        fastmonai=_to_json(model))
 
 # %% ../nbs/21_monai_bundle.ipynb #ee4f98b6
 _HOW = '''
@@ -183,16 +183,14 @@ def to_bundle(
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets`
 )->Path: # The folder
     "Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI"
-    _check_info(info)
     model, folder = model_of(learn_or_model), Path(folder)
     if model.task != 'segmentation' or model.ndim != 3: raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in {model.ndim}D: share it by save_model')
     if model.postprocessing: raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the model\'s postprocessing to []')
-    if model is not learn_or_model: model.training, model.metrics = _fingerprint(learn_or_model), validation_metrics(learn_or_model, model) if metrics is None else metrics
-    elif metrics is not None: model.metrics = metrics
-    model.info = model.info | info
-    n = _n_channels(model)
+    network_def, n = _network_def(network_spec(model.network)), _n_channels(model)
+    _check_texts(network_def, 'an argument of a network')
+    model = _for_others(learn_or_model, metrics, info)
     configs = {'inference.json': _inference_config(model, n), 'metadata.json': _metadata(model, n, version)}
-    _check_texts(configs['metadata.json'], 'a text of a model'), _check_texts(configs['inference.json']['network_def'], 'an argument of a network')
+    _check_texts(configs['metadata.json'], 'a text of a model')
     _write(model, folder, configs)
     return folder
 
@@ -412,14 +410,6 @@ def _described(config, meta, network, skip_unknown):
     return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments), _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
                     patch_size=_window(config, len(shape), skip_unknown), metrics=metrics, info=text, versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
 
-def _own(meta, network):
-    "A `MedModel` as `to_bundle` wrote it"
-    d, (_, image) = meta.at('fastmonai'), _format(meta, 'inputs')
-    if set(d) != {*_OWN, 'preprocessing', 'classes', 'info'}: raise ModelError(f'{meta.path}: fastmonai has the keys {sorted(d)}')
-    _check_details(d)
-    return MedModel(network, channels=image.get('num_channels'), ndim=3, preprocessing=transforms_from_specs(d['preprocessing']), classes=[c['name'] for c in d['classes']],
-                    colors=[c['color'] for c in d['classes']], info=d['info'], **{k: d[k] for k in _OWN})
-
 # %% ../nbs/21_monai_bundle.ipynb #efedd329
 def from_bundle(
     folder, # A MONAI bundle, or its zip
@@ -436,7 +426,7 @@ def from_bundle(
             return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))), Path(tmp)), device, weights, skip_unknown)
     config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json'), _read(folder, 'configs/metadata.json')
     network = _network(config)
-    try: model = _own(meta, network) if isinstance(meta.at('fastmonai'), dict) else _described(config, meta, network, skip_unknown)
+    try: model = _from_json(network, own) if isinstance(own := meta.at('fastmonai'), dict) else _described(config, meta, network, skip_unknown)
     except (ValueError, TypeError, KeyError, AttributeError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
     _load_state(_weights_path(folder, config, weights), network)
     return model.to(device)

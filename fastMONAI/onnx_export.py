@@ -7,7 +7,6 @@ __all__ = ['MAX_ONNX', 'to_onnx', 'OnnxNetwork', 'from_onnx', 'to_torch_export']
 
 # %% ../nbs/22_onnx_export.ipynb #921f0b96
 import contextlib, io, json, logging, math, os, warnings
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from .networks import unwrapped
-from .postprocessing import PostProcessing
-from .preprocessing import transforms_from_specs, transforms_to_specs
-from .sharing import MAX_CONFIG, MedModel, ModelError, _check_details, model_of
+from .sharing import MAX_CONFIG, MedModel, ModelError, model_of, _check_types, _from_json, _to_json, _types
 
 # %% ../nbs/22_onnx_export.ipynb #d716d13d
 class _Output(nn.Module):
     "The network's output as one tensor"
     def __init__(self, model, probabilities):
         super().__init__()
-        self.network, self.activation = unwrapped(model.network), model.activation if probabilities else None
+        self.network, self.activation, self.temperature = unwrapped(model.network), model.activation if probabilities else None, model.temperature
     def forward(self, image):
         y = self.network(image)
         y = y[0] if isinstance(y, (tuple, list)) else y
         if self.activation is None: return y
+        if self.temperature != 1: y = y/self.temperature
         return y.softmax(1) if self.activation == 'softmax' and y.shape[1] > 1 else y.sigmoid()
 
 # %% ../nbs/22_onnx_export.ipynb #4561627c
@@ -63,13 +61,11 @@ def _exported(network, model, size, free):
     with _quiet(), torch.no_grad(): return torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
 
 # %% ../nbs/22_onnx_export.ipynb #865d477e
-_FIELDS = tuple(f.name for f in fields(MedModel) if f.name not in ('network', 'preprocessing', 'postprocessing', 'classes', 'colors', 'source'))
 _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):
     "The model in JSON, without its network"
-    own = {k: getattr(model, k) for k in _FIELDS} | dict(preprocessing=transforms_to_specs(model.preprocessing), postprocessing=transforms_to_specs(model.postprocessing))
-    return own | dict(format_version=_FORMAT_VERSION, classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)], probabilities=probabilities, size=None if free else size)
+    return _to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities, size=None if free else size)
 
 def _properties(d):
     return dict(fastmonai=json.dumps(d), classes=json.dumps([c['name'] for c in d['classes']]), preprocessing=json.dumps(d['preprocessing']), patch_size=json.dumps(d['patch_size']),
@@ -176,8 +172,7 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(y).to(x.device)
 
 # %% ../nbs/22_onnx_export.ipynb #c102cf66
-_TYPES = dict(format_version=int, classes=list, preprocessing=list, postprocessing=list, probabilities=bool, size=(list, type(None)), task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool,
-              patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
+_own_types = dict(format_version=int, probabilities=bool, size=(list, type(None)))
 
 def _read_description(path):
     "The model's JSON in an ONNX file, whose keys and types are right"
@@ -187,8 +182,8 @@ def _read_description(path):
     try: d = json.loads(text)
     except (json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: its metadata is not JSON') from None
     if not isinstance(d, dict) or d.get('format_version') != _FORMAT_VERSION: raise ModelError(f'{path}: its metadata has version {str(d)[:50] if not isinstance(d, dict) else d.get("format_version")!r}, and this fastMONAI reads {_FORMAT_VERSION}: update it')
-    wrong = sorted(set(d) ^ set(_TYPES)) or [k for k,t in _TYPES.items() if not isinstance(d[k], t)]
-    if wrong: raise ModelError(f'{path}: its metadata has no valid {wrong[0]!r}')
+    try: _check_types(d, _types | _own_types)
+    except ValueError as e: raise ModelError(f'{path}: its metadata: {e}') from None
     return d
 
 def from_onnx(
@@ -198,10 +193,7 @@ def from_onnx(
     path = Path(path)
     d = _read_description(path)
     try:
-        _check_details(d)
-        own = {k: d[k] for k in _FIELDS} | dict(activation=None if d['probabilities'] else d['activation'])
-        return MedModel(OnnxNetwork(path), classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=transforms_from_specs(d['preprocessing']),
-                        postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **own)
+        return _from_json(OnnxNetwork(path), {k: d[k] for k in _types} | (dict(activation=None) if d['probabilities'] else {}))
     except (ValueError, TypeError, RecursionError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())}') from None
 
 # %% ../nbs/22_onnx_export.ipynb #be86a97b

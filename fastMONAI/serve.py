@@ -18,7 +18,7 @@ import torch
 from fastcore.basics import listify
 from PIL import Image
 
-from .image_io import image_files, read_header, _is_dicom, _suffix
+from .image_io import image_files, read_header, _is_dicom, _stem, _suffix
 from .preprocessing import Resample
 from .sharing import MedModel, load_model, model_card, model_of
 from .vision_core import MedImage
@@ -224,10 +224,6 @@ def _table(prediction):
     res = pd.DataFrame({'name': list(prediction.values), kind: list(prediction.values.values())})
     return res.sort_values(kind, ascending=False) if prediction.task == 'classification' else res
 
-def _stem(path): # of a file's name, without what says its format
-    name = Path(path).name
-    return name[:-len(_suffix(name))] if _suffix(name) else Path(name).stem
-
 def _write_files(folder, stem, prediction, table):
     "Write what can be downloaded into `folder`: {name: path}"
     paths = [folder/f'{stem}_{"volumes" if prediction.task == "segmentation" else "prediction"}.csv']
@@ -294,7 +290,7 @@ class _Service:
         tell(.9, 'drawing')
         table = _table(prediction)
         case = _case(_words(uploads, paths), image, prediction, table)
-        case.files = _write_files(folder, _stem(uploads[0]), prediction, table)
+        case.files = _write_files(folder, re.sub(r'(?i)\.zip$', '', _stem(uploads[0])), prediction, table)
         shutil.rmtree(folder/'unpacked', ignore_errors=True)
         return case
 

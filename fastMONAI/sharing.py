@@ -58,6 +58,7 @@ class MedModel:
     patch_size:list = None # voxels of a window; None: volumes are predicted whole
     opening:dict = field(default_factory=dict) # keywords of `MedImage.create`
     postprocessing:list = field(default_factory=list) # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
+    temperature:float = 1. # what logits are divided by before the activation: see `fit_temperature`
     metrics:dict = field(default_factory=dict) # {name: {class or 'mean': {'value', 'low', 'high'}}}
     training:dict = field(default_factory=dict) # what it was trained on, and how
     info:dict = field(default_factory=dict) # see `INFO`
@@ -67,6 +68,7 @@ class MedModel:
     def __post_init__(self):
         if self.task not in TASKS: raise ValueError(f'task must be one of {", ".join(TASKS)}, not {self.task!r}')
         if self.activation not in (None, 'softmax', 'sigmoid'): raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, not {self.activation!r}")
+        if not 0 < self.temperature < math.inf: raise ValueError(f'temperature must be a number above 0, not {self.temperature!r}')
         if self.ndim not in (2, 3) or not _whole(self.channels): raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {self.channels!r} in {self.ndim!r}D')
         if not self.classes or not all(isinstance(c, str) for c in self.classes): raise ValueError(f'classes are names, at least one, not {self.classes!r}')
         if self.patch_size is not None and (len(self.patch_size) != self.ndim or not all(map(_whole, self.patch_size))): raise ValueError(f'patch_size needs {self.ndim} whole numbers, not {self.patch_size!r}')
@@ -113,6 +115,7 @@ def activate(self:MedModel,
 )->Tensor: # of the same shape
     "Probabilities from the network's output; values of a regression stay as they are"
     if self.activation is None: return logits
+    logits = logits/self.temperature
     return logits.softmax(1) if self.activation == 'softmax' and logits.shape[1] > 1 else logits.sigmoid()
 
 @patch
@@ -278,7 +281,7 @@ def _headers(tls, n=200):
 def _fingerprint(learn):
     "Plain facts of a training"
     dls = learn.dls
-    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs, epochs=getattr(learn, 'n_epoch', 0), loss=_loss_name(learn.loss_func))
+    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs, epochs=learn.n_epoch if learn.opt else 0, loss=_loss_name(learn.loss_func))
     headers = _headers(dls.train_ds.tls[0])
     if not headers: return res
     spacing, shape = (np.array([getattr(h.geometry, n) for h in headers]) for n in ('spacing', 'shape'))
@@ -365,10 +368,14 @@ def model_card(
 FORMAT, FORMAT_VERSION = 'fastMONAI model', 1
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 
-def _config(model, sha256):
-    own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')}
-    return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network), weights_sha256=sha256, preprocessing=transforms_to_specs(model.preprocessing),
-                postprocessing=transforms_to_specs(model.postprocessing), classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)], **own)
+_plain_fields = [f.name for f in fields(MedModel) if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
+
+def _to_json(model):
+    "A model as JSON has it, without its network"
+    return dict(preprocessing=transforms_to_specs(model.preprocessing), postprocessing=transforms_to_specs(model.postprocessing),
+                classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)]) | {k: getattr(model, k) for k in _plain_fields}
+
+def _config(model, sha256): return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network), weights_sha256=sha256) | _to_json(model)
 
 def _sha256(path):
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
@@ -380,23 +387,30 @@ def _weights(network):
     if odd: raise ValueError(f'{odd[0]!r} of the network is no tensor and cannot be saved')
     return {k: v.detach().cpu().contiguous().clone() for k,v in state.items()}
 
+def _for_others(learn_or_model, metrics, info):
+    "What is given away of a model, as a copy: what is given stays as it is"
+    _check_info(info)
+    model = replace(model_of(learn_or_model))
+    if not isinstance(learn_or_model, MedModel):
+        model.training, model.versions = _fingerprint(learn_or_model), {k: version(k) for k in _libraries}
+        if metrics is None: metrics = validation_metrics(learn_or_model, model)
+    if metrics is not None: model.metrics = metrics
+    model.info = model.info | info
+    return model
+
 def save_model(
     learn_or_model, # A `Learner`, which is validated for the card, or a `MedModel`
     folder, # Where to; made if needed. Files of an earlier model in it are replaced
     metrics=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
     postprocessing=None, # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
+    temperature=None, # What logits are divided by, as `fit_temperature` gives
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path: # The folder
     "Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run"
-    _check_info(info)
-    model, folder = replace(model_of(learn_or_model)), Path(folder) # a copy: what is given stays as it is
-    network_spec(model.network)
-    if not isinstance(learn_or_model, MedModel):
-        model.training, model.metrics = _fingerprint(learn_or_model), validation_metrics(learn_or_model, model) if metrics is None else metrics
-        model.versions = {k: version(k) for k in _libraries}
-    elif metrics is not None: model.metrics = metrics
-    if postprocessing is not None: model.postprocessing = list(postprocessing)
-    model.info = model.info | info
+    network_spec(model_of(learn_or_model).network) # refused at once, if at all
+    model, folder = _for_others(learn_or_model, metrics, info), Path(folder)
+    if postprocessing is not None: model.postprocessing = listify(postprocessing)
+    if temperature is not None: model = replace(model, temperature=temperature)
     _write(model, folder)
     return folder
 
@@ -413,20 +427,26 @@ def _write(model, folder):
 
 # %% ../nbs/19_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes
-_types = dict(format=str, format_version=int, network=dict, weights_sha256=str, preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool,
+_types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool, temperature=(float, int),
               patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
+_file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
+
+def _check_types(d, types):
+    "ValueError where a key is unknown or missing, or its value of another type"
+    if set(d) != set(types): raise ValueError(f'{"unknown" if set(d) - set(types) else "missing"} key {sorted(set(d) ^ set(types))[0]!r}')
+    wrong = next((k for k,t in types.items() if not isinstance(d[k], t)), None)
+    if wrong: raise ValueError(f'{wrong} is {str(d[wrong])[:50]!r}')
 
 def _read_config(path):
-    "The configuration, whose keys and types are right"
+    "The configuration, in JSON of this version"
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file; expected the folder that save_model wrote, with config.json and model.safetensors')
     if path.stat().st_size > MAX_CONFIG: raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG:,}')
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: is not JSON') from None
     if not isinstance(d, dict) or d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
     if d.get('format_version') != FORMAT_VERSION: raise ModelError(f'{path}: its format has version {d.get("format_version")!r}, and this fastMONAI reads {FORMAT_VERSION}: update it')
-    if set(d) != set(_types): raise ModelError(f'{path}: {"unknown" if set(d) - set(_types) else "missing"} key {sorted(set(d) ^ set(_types))[0]!r}')
-    for k,t in _types.items():
-        if not isinstance(d[k], t): raise ModelError(f'{path}: {k} is {str(d[k])[:50]!r}')
+    try: _check_types(d, _file_types | _types)
+    except ValueError as e: raise ModelError(f'{path}: {e}') from None
     return d
 
 def _check_details(d):
@@ -437,6 +457,13 @@ def _check_details(d):
     for by in d['metrics'].values():
         if not (isinstance(by, dict) and all(isinstance(v, dict) and set(v) <= {'value','low','high'} and isinstance(v.get('value'), (int, float)) for v in by.values())): raise ValueError('metrics are {name: {class: {"value": …, "low": …, "high": …}}}')
     _check_info(d['info'])
+
+def _from_json(network, d):
+    "The model that `_to_json` described; ValueError or TypeError for anything else"
+    _check_types(d, _types)
+    _check_details(d)
+    return MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=transforms_from_specs(d['preprocessing']),
+                    postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **{k: d[k] for k in _plain_fields})
 
 # %% ../nbs/19_sharing.ipynb #3c75f24a
 def _load_weights(path, network):
@@ -460,10 +487,8 @@ def load_model(
     folder = Path(folder)
     d = _read_config(folder/'config.json')
     try:
-        _check_details(d)
-        network, steps, after = build_network(d['network']), transforms_from_specs(d['preprocessing']), list(PostProcessing.from_spec(d['postprocessing']))
-        own = {k: d[k] for k in ('task','channels','ndim','activation','exclusive','patch_size','opening','metrics','training','info','versions')}
-        model = MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=steps, postprocessing=after, **own)
+        network = build_network(d['network'])
+        model = _from_json(network, {k: d[k] for k in _types})
     except (ValueError, TypeError, RecursionError) as e: raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())}') from None
     _load_weights(folder/'model.safetensors', network)
     if _sha256(folder/'model.safetensors') != d['weights_sha256']: raise ModelError(f'{folder/"model.safetensors"}: is not the file that config.json was written with (its hash differs): save the model again')

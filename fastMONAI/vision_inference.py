@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np, pandas as pd
 import torch
+from fastai.learner import Learner as FastaiLearner
 from fastcore.basics import listify, patch
 from filelock import FileLock, Timeout
 from torch import Tensor
@@ -23,14 +24,14 @@ from tqdm.auto import tqdm
 from . import geometry as _geometry
 from .dicom_seg import write_label_names, write_seg
 from .geometry import Geometry, restore_labels, to_labels
-from .image_io import image_files, _suffix
+from .image_io import image_files, _stem, _suffix
 from .preprocessing import BraTSMaskConverter, transforms_to_specs
 from .sharing import load_model, model_of, save_model
 from .sliding_window import sliding_window
 from .training_step import autocast
 from .uncertainty import case_uncertainty, near_foreground, predictive_entropy, _entropy
-from .vision_core import MedImage, MedMask
-from .vision_data import image_paths
+from .vision_core import MedBase, MedImage, MedMask
+from .vision_data import OpenItem, image_paths
 from .vision_plot import show_mask_overlay
 
 # %% ../nbs/24_vision_inference.ipynb #12419f23
@@ -128,17 +129,21 @@ def _write_json(path, d):
 def _edge(seen, grid): # how far beyond the network's grid its edge counts, in its voxels
     return 0. if np.allclose(seen.spacing, grid.reorder(seen.orientation).spacing, rtol=1e-6) else 1.
 
-def _labels(values, seen, grid, model):
+def _labels(values, seen, grid, exclusive):
     "Labels on `grid` of probabilities (K, *seen.shape), as a mask"
-    if model.exclusive: return MedMask(restore_labels(values, seen, grid, edge=_edge(seen, grid)).cpu(), affine=grid.affine)
+    if exclusive: return MedMask(restore_labels(values, seen, grid, edge=_edge(seen, grid)).cpu(), affine=grid.affine)
     return MedMask(torch.cat([restore_labels(v[None], seen, grid, edge=_edge(seen, grid)).cpu() for v in values]), affine=grid.affine)
 
-def _finished(mask, model, postprocess):
-    "The mask after post-processing, with the labels of the training masks' files"
-    for t in [*model.postprocessing, *listify(postprocess)]: mask = t(mask)
-    for t in model.preprocessing:
+def _file_labels(mask, steps):
+    "The mask with the labels of the training masks' files, before the transforms `steps` changed them"
+    for t in steps:
         if isinstance(t, BraTSMaskConverter): mask = t.inverse(mask)
     return mask
+
+def _finished(mask, model, postprocess):
+    "The mask after post-processing"
+    for t in [*model.postprocessing, *listify(postprocess)]: mask = t(mask)
+    return _file_labels(mask, model.preprocessing)
 
 def _scores(p, spread):
     "How sure a prediction (K, …) is, from 0 (sure) to 1, and its entropy at each voxel; `spread`: mean entropy of the members"
@@ -221,7 +226,7 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
     "Put into `found` what `values` on the grid `seen` say"
     p, spread = (values[:-1], values[-1]) if disagreement else (values, None)
     if model.task == 'segmentation':
-        found.labels = _finished(_labels(p, seen, found.geometry, model), model, postprocess)
+        found.labels = _finished(_labels(p, seen, found.geometry, model.exclusive), model, postprocess)
         if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive), affine=found.geometry.affine)
         if uncertainty:
             found.uncertainty, entropy = _scores(p, spread)
@@ -230,17 +235,42 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
         found.probabilities = p.cpu()
         if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
 
-# %% ../nbs/24_vision_inference.ipynb #45d5bfd2
-def _stem(path):
-    "A file's name without the ending of its format, and that ending"
-    ending = _suffix(path)
-    return (path.name[:-len(ending)] if ending else path.name), ending
+# %% ../nbs/24_vision_inference.ipynb #41f0a9a1
+def _opened(learn, item):
+    "`item` opened as the loaders open it, so that it is read once"
+    tls = getattr(learn.dls.valid_ds, 'tls', None)
+    opens = [t for t in tls[0].tfms.fs if isinstance(t, OpenItem)] if tls else []
+    return opens[0](item) if opens and isinstance(item, OpenItem.input_types) else item
 
+def _brought_back(labels, p, seen, grid, steps):
+    "fastai's triple on `grid`, from labels and probabilities (K, *seen.shape)"
+    exclusive = len(labels) == 1
+    mask = _file_labels(_labels(p, seen, grid, exclusive), steps)
+    return mask, mask.as_subclass(Tensor).to(labels.dtype), _on_grid(p, seen, grid, exclusive)
+
+@patch
+def predict(self:FastaiLearner,
+    item, # A path, a list of paths (channels), a DICOM series, an array, a `MedImage`, or an item of the loaders
+    rm_type_tfms=None, # How many type transforms to leave out; found by itself
+    with_input=False, # Also return the input, as the network saw it?
+): # (decoded target, its tensor, probabilities)
+    "Predict one item; a mask, its labels and its probabilities lie on the image's own grid"
+    item = _opened(self, item)
+    *given, decoded, labels, p = self._orig_predict(item, rm_type_tfms, with_input) # fastai's
+    if any(isinstance(o, MedBase) for o in (*given, decoded)):
+        seen = self.dls.test_dl([item], rm_type_tfms=rm_type_tfms, num_workers=0).one_batch()[0][0]
+        for o in given: o.affine = seen.affine
+        if isinstance(decoded, MedMask):
+            grid = item.geometry if isinstance(item, MedImage) else seen.geometry
+            decoded, labels, p = _brought_back(labels, p, seen.geometry, grid, self.dls.valid.after_item.fs)
+    return (*given, decoded, labels, p)
+
+# %% ../nbs/24_vision_inference.ipynb #45d5bfd2
 def _by_case(files, channels):
     "Lists of `channels` files: those whose names differ in the last four digits only (case_0000, case_0001, …)"
     groups = {}
     for f in files:
-        stem, _ = _stem(f)
+        stem = _stem(f)
         if len(stem) < 6 or stem[-5] != '_' or not stem[-4:].isdigit(): raise ValueError(f'{f}: the model takes {channels} channels: name the files of a case name_0000, name_0001, …, or give lists of paths')
         groups.setdefault(f.parent/stem[:-5], []).append(f)
     for name,fs in groups.items():
@@ -262,7 +292,7 @@ def _cases(source, channels):
 def _named(inputs, base):
     def place(o, full=False):
         f = Path(os.path.abspath(o[0] if isinstance(o, list) else o))
-        f, (stem, ending) = f.relative_to(os.path.abspath(base)), _stem(f)
+        f, stem, ending = f.relative_to(os.path.abspath(base)), _stem(f), _suffix(f)
         if isinstance(o, list) and len(o) > 1 and stem[-4:].isdigit(): stem = stem[:-5]
         return str(f.parent/(stem + (ending.replace('.', '_') if full else ''))) if str(f) != '.' else stem
     short = [place(o) for o in inputs]
@@ -277,14 +307,15 @@ def _fingerprint(models, options):
     h = hashlib.sha256()
     for m in models:
         for k,v in m.network.state_dict().items(): h.update(k.encode() + v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if v.numel() else k.encode())
-        h.update(json.dumps(transforms_to_specs([*m.preprocessing, *m.postprocessing])).encode())
+        h.update(json.dumps([transforms_to_specs([*m.preprocessing, *m.postprocessing]), m.classes, m.activation, m.exclusive, m.patch_size, m.opening]).encode())
     return dict(models=h.hexdigest(), options={k: repr(v) for k,v in sorted(options.items())})
 
 def _claim(out, fingerprint):
     "Make `out` the folder of predictions of this model with these options, or say that it is another's"
     path = out/'predictions.json'
     if path.exists():
-        found = json.loads(path.read_text(encoding='utf-8'))
+        try: found = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError: raise ValueError(f'{path}: is damaged: choose another folder, or empty this one') from None
         if found != fingerprint: raise ValueError(f'{out} holds predictions of another model, or with other settings: choose another folder, or empty this one')
     elif out.exists() and any(out.rglob('*.json')): raise ValueError(f'{out} holds other files: choose an empty folder')
     else: _write_json(path, fingerprint)

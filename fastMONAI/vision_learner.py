@@ -24,10 +24,9 @@ from fastai.torch_core import to_device
 from .networks import build_network, network_spec, unwrapped
 from .preprocessing import transforms_to_specs
 from .sharing import load_model, model_of, task_of
-from .vision_core import MedBase, MedImage, MedMask, both_spellings
+from .vision_core import MedImage, MedMask, both_spellings
 from .vision_loss import CustomLoss
 from .vision_augmentation import OneOf, RandomTransform
-from .vision_data import OpenItem
 from .training_step import FastStep, Precision, fused
 from .sliding_window import sliding_window
 
@@ -246,8 +245,6 @@ def _mask_tta(learn, dl, n, beta, use_max):
     return ((mean, plain) if beta is None else torch.lerp(mean, plain, beta)), targs
 
 # %% ../nbs/23_vision_learner.ipynb #f9b379fc
-_fastai_tta = FastaiLearner.tta
-
 @patch
 def tta(self:FastaiLearner,
     ds_idx=1, # Which of the loaders to predict
@@ -260,30 +257,6 @@ def tta(self:FastaiLearner,
 ): # predictions, targets
     "Predictions averaged over `n` random draws of the training transforms; a mask's are put back before averaging"
     dl = self.dls[ds_idx].new(shuffle=False, drop_last=False) if dl is None else dl
-    if len(dl.dataset) == 0 or not isinstance(dl.dataset[0][-1], MedMask): return _fastai_tta(self, ds_idx, dl, n, item_tfms, batch_tfms, beta, use_max)
+    if len(dl.dataset) == 0 or not isinstance(dl.dataset[0][-1], MedMask): return self._orig_tta(ds_idx, dl, n, item_tfms, batch_tfms, beta, use_max) # fastai's
     if item_tfms is not None or batch_tfms is not None: dl = dl.new(after_item=item_tfms, after_batch=batch_tfms)
     return _mask_tta(self, dl, n, beta, use_max)
-
-# %% ../nbs/23_vision_learner.ipynb #559f214d
-_fastai_predict = FastaiLearner.predict
-
-def _opened(learn, item):
-    "`item` opened as the loaders open it, so that it is read once"
-    tls = getattr(learn.dls.valid_ds, 'tls', None)
-    opens = [t for t in tls[0].tfms.fs if isinstance(t, OpenItem)] if tls else []
-    return opens[0](item) if opens and isinstance(item, OpenItem.input_types) else item
-
-@patch
-def predict(self:FastaiLearner,
-    item, # A path, a list of paths (channels), an array, or an item of the loaders
-    rm_type_tfms=None, # How many type transforms to leave out; found by itself
-    with_input=False, # Also return the input?
-): # (decoded target, its tensor, probabilities)
-    "Predict one item; a mask comes with the affine of the image as the network saw it"
-    item = _opened(self, item)
-    res = _fastai_predict(self, item, rm_type_tfms, with_input)
-    unplaced = [o for o in res if isinstance(o, MedBase) and o.affine is None and o.ndim > 2]
-    if unplaced:
-        seen = self.dls.test_dl([item], rm_type_tfms=rm_type_tfms, num_workers=0).one_batch()[0][0]
-        for o in unplaced: o.affine = seen.affine if o.shape[1:] == seen.shape[1:] else None
-    return res
