@@ -164,6 +164,12 @@ def agreement():
         '. Against MONAI\'s labels: ' + ', '.join(f'{words[c]} {dice(l, ref)} ({100*(l == ref).float().mean():.3f} % of the voxels)' for c, l in labels.items()) + '.')
 
 
+def endings(found):
+    "Words on how far each training got"
+    figures = {NAMES[c]: f[0] for (c, _), f in found.items() if f}
+    return '; '.join(f'{name}: best Dice {f["best_dice"]:.3f} in {f["epochs"]} epochs' for name, f in figures.items()) + '. A recipe that ends before the Dice is reached has no minutes.'
+
+
 # -- RESULTS.md -------------------------------------------------------------------------------------------------------
 
 def machine():
@@ -207,7 +213,7 @@ def main():
         title, words, rows = GROUPS[g]
         print(f'\n{title}. {words}', flush=True)
         found = measure(rows, 1 if args.quick or g == 'minutes' else args.repeats, args.quick, 4500 if g == 'minutes' else 1800, only)
-        table, more = list(lines(rows, found)), agreement() if g == 'window' else ''
+        table, more = list(lines(rows, found)), agreement() if g == 'window' else endings(found) if g == 'minutes' else ''
         print(plain(table), more, sep='\n', flush=True)
         if not args.quick:
             n = max(map(len, found.values()))

@@ -10,6 +10,7 @@ import re, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,7 @@ def calculate_target_size(self: MedDataset,
     divisor: int = 1,  # round up to a multiple of this; a network that halves its input four times needs 16
 ) -> list:  # ints, one per axis
     "The size to pad all images to: the largest along each axis, rounded up to a multiple of `divisor`"
+    if not isinstance(divisor, Integral) or divisor < 1: raise ValueError(f'divisor must be a whole number from 1 on, not {divisor!r}')
     return (-(-self._shapes(target_spacing).max(0) // divisor) * divisor).tolist()
 
 # %% ../nbs/12_dataset_info.ipynb #22fbfdb6

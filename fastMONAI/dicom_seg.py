@@ -145,7 +145,7 @@ def _place(ds, frames, step): # say, in an image's own fields and as a multi-fra
     from pydicom import Dataset
     first, shared, each = frames[0], Dataset(), [Dataset() for _ in frames]
     thickness = ds.get('SliceThickness') or (first.thickness if 'NumberOfFrames' in ds else step)
-    measures = dict(pixel_spacing=list(first.spacing), slice_thickness=thickness)
+    measures = dict(pixel_spacing=list(first.spacing or (1., 1.)), slice_thickness=thickness)
     ds.PixelSpacing, ds.SliceThickness = measures.values()
     if 'FrameOfReferenceUID' in ds:
         measures['spacing_between_slices'] = ds.SpacingBetweenSlices = step

@@ -204,7 +204,7 @@ class _Frame:
     compressed:bool # or otherwise stored in fewer bytes than the array's
     position:tuple # LPS of the first pixel, mm; None where the file does not say
     orientation:tuple # LPS of rows and of columns, 6 numbers; None where the file does not say
-    spacing:tuple # mm between rows, mm between columns
+    spacing:tuple # mm between rows, mm between columns; None where the file does not say
     thickness:float # mm
     rescale:tuple # slope and intercept
 
@@ -246,7 +246,7 @@ def _frame(path, index, count, d, available, compressed): # `d`: the frame's fie
         size=(int(d['Rows']), int(d['Columns'])), channels=3 if colour else 1,
         dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated']))//8}"),
         position=floats('ImagePositionPatient'), orientation=floats('ImageOrientationPatient'),
-        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing', (1.,1.)), thickness=floats('SliceThickness', (1.,))[0] or 1.,
+        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing'), thickness=floats('SliceThickness', (1.,))[0] or 1.,
         rescale=floats('RescaleSlope', (1.,)) + floats('RescaleIntercept', (0.,)))
 
 def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no image
@@ -311,11 +311,13 @@ def _in_order(path, frames, normal): # frames sorted along the normal, at equal 
 def _plane(frame): # (4, 4) LPS affine of one frame: columns for one column on, one row down, and the normal
     affine = np.eye(4)
     right, down = np.reshape(frame.orientation or (1,0,0,0,1,0), (2,3))
-    affine[:3,:3] = np.stack([right*frame.spacing[1], down*frame.spacing[0], np.cross(right, down)*frame.thickness], 1)
+    rows, columns = frame.spacing or (1., 1.)
+    affine[:3,:3] = np.stack([right*columns, down*rows, np.cross(right, down)*frame.thickness], 1)
     affine[:3,3] = frame.position or (0,0,0)
     return affine
 
 def _dicom_geometry(path, frames): # (frames in order, Geometry)
+    if any(f.spacing is None for f in frames): warnings.warn(f'{path}: does not say how far apart its pixels are (PixelSpacing): they count as 1 mm')
     if len(frames) == 1: # rows first: swap the first two axes
         return frames, Geometry(frames[0].size, (_lps @ _plane(frames[0]))[:, [1,0,2,3]])
     if any(f.position is None or f.orientation is None for f in frames):

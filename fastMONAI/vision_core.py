@@ -292,6 +292,12 @@ def resample(self:MedBase,
     x = _geometry.resample(self.as_subclass(Tensor), self.geometry, dst, mode=self._mode, fill=fill)
     return self.new_grid(x, dst.affine)
 
+def _label_type(x):
+    "The smallest unsigned integer that holds labels"
+    lo, hi = (o.item() for o in x.aminmax())
+    if not 0 <= lo <= hi < 2**16 or x.is_floating_point() and (x != x.round()).any(): raise ValueError(f'a mask holds labels, whole numbers from 0 on, and this one has values from {lo:.4g} to {hi:.4g}: dtype=np.float32 writes them as they are')
+    return np.uint8 if hi < 256 else np.uint16
+
 @patch
 def save(self:MedBase,
     path, # `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd`
@@ -299,7 +305,7 @@ def save(self:MedBase,
     like=None, # A NIfTI file on the same grid, whose header's codes of space are taken over
 ):
     "Write an item with its affine"
-    if dtype is None and self._mode == 'nearest': dtype = np.uint8 if self.max() < 256 else np.uint16
+    if dtype is None and self._mode == 'nearest': dtype = _label_type(self.as_subclass(Tensor))
     return write_image(path, self.as_subclass(Tensor).cpu().numpy(), self.geometry, dtype=dtype, like=like)
 
 # %% ../nbs/03_vision_core.ipynb #7ee32503

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['OpenItem', 'MaskSource', 'PairReader', 'OpenMask', 'image_paths', 'image_geometry', 'MedMaskBlock', 'check_headers',
-           'check_images', 'check_masks', 'check_codes', 'check_labels', 'one_size', 'Prepared', 'MedDatasets',
-           'deterministic_steps', 'Patches', 'MedDL', 'GroupSplitter', 'check_groups', 'MedDataBlock', 'PathReader',
-           'MedImageDataLoaders', 'show_batch', 'show_results', 'plot_top_losses']
+           'check_images', 'check_masks', 'check_codes', 'check_labels', 'check_numbers', 'one_size', 'Prepared',
+           'MedDatasets', 'deterministic_steps', 'Patches', 'MedDL', 'GroupSplitter', 'check_groups', 'MedDataBlock',
+           'PathReader', 'MedImageDataLoaders', 'show_batch', 'show_results', 'plot_top_losses']
 
 # %% ../nbs/16_vision_data.ipynb #e7c6673f
 import inspect, shutil, warnings
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch.utils.data import get_worker_info
 from fastcore.all import L, instantiate, is_listy, noop, parallel, store_attr
 from fasttransform import Transform, ItemTransform, Pipeline
 from fastai.data.all import (CategoryBlock, Categorize, ColReader, ColSplitter, DataBlock, DataLoader, DataLoaders, Datasets, EncodedMultiCategorize,
-                             FilteredBase, MultiCategoryBlock, RandomSplitter, SkipItemException, TfmdDL, ToTensor, TransformBlock)
+                             FilteredBase, MultiCategoryBlock, RandomSplitter, RegressionSetup, SkipItemException, TfmdDL, ToTensor, TransformBlock)
 from fastai.data.external import defaults
 from fastai.torch_core import apply, to_device
 from fastai.vision.core import AddMaskCodes
@@ -171,6 +172,11 @@ def check_labels(values, vocab=None, whose='the declared classes'):
         for o in v if is_listy(v) else [v]:
             if pd.api.types.is_scalar(o) and pd.isna(o): raise ValueError(f'the label of item {i} is missing ({o!r}): fill it in or drop that row')
             if vocab is not None and o not in vocab: raise ValueError(f'the label {o!r} of item {i} is outside {whose} {list(vocab)}')
+
+def check_numbers(values):
+    "Whether all targets of a regression are numbers"
+    for i,v in enumerate(values):
+        if np.asarray(v).dtype.kind not in 'biuf': raise ValueError(f'the target {v!r} of item {i} is no number: a regression takes numbers, CategoryBlock takes classes')
 
 # %% ../nbs/16_vision_data.ipynb #acc47475
 def one_size(
@@ -450,6 +456,8 @@ def _splits(self:MedDataBlock, items):
     splitter = self.splitter or (GroupSplitter(self.group_col) if self.group_col is not None else RandomSplitter())
     splits = splitter(items)
     if len(splits[0]) == 0: raise ValueError(f'the split leaves no training items (of {len(items)}): check valid_col, valid_pct or the splitter')
+    both = sorted(set(splits[0]).intersection(*splits[1:])) if len(splits) > 1 else []
+    if both: warnings.warn(f'{len(both)} of {len(splits[1])} validation items are training items too, such as item {both[0]}: the metrics say nothing about other images', stacklevel=5)
     if self.group_col is not None: check_groups(items, self.group_col, splits)
     return splits
 
@@ -496,6 +504,7 @@ def check_targets(self:MedDataBlock, items, splits):
         if i < self.n_inp or any(_med_class(t) for t in tfms): continue
         labels = _read_all(getter, items, 'the label')
         check_labels(labels)
+        if any(isinstance(t, RegressionSetup) for t in tfms): check_numbers(labels)
         cat = next((t for t in tfms if isinstance(t, Categorize)), None)
         if cat is None or isinstance(cat, EncodedMultiCategorize): continue
         declared = cat.vocab is not None
@@ -631,6 +640,9 @@ def dataloaders(self:MedDataBlock,
     "Checked `DataLoaders` of `source`"
     unknown = sorted(set(kwargs) - _loader_keywords(self.dl_type))
     if unknown: raise TypeError(f"unexpected keyword argument {unknown[0]!r}: neither the data block nor fastai's DataLoader has one of that name")
+    for k in ('bs', 'val_bs'):
+        n = kwargs.get(k)
+        if n is not None and (not isinstance(n, Integral) or n < 1): raise ValueError(f'{k} is a number of items from 1 on, not {n!r}')
     dl_type = kwargs.pop('dl_type', None) or self.dl_type
     prepares = self.cache is not None and dl_type in (TfmdDL, MedDL)
     if self.patches is not None and not prepares: raise TypeError(f'patches come from loaders of type MedDL, not {dl_type.__name__}')
@@ -700,6 +712,7 @@ class MedImageDataLoaders(DataLoaders):
             for c in cols: _known_column(df, c, role)
         base = Path(path) if folder is None else Path(path)/folder
         y_block = _label_block(df, label_col, label_delim) if y_block is None else y_block
+        if not isinstance(y_block, TransformBlock) and not callable(y_block): raise TypeError(f'y_block is CategoryBlock, MultiCategoryBlock, RegressionBlock or MedMaskBlock, not {y_block!r}')
         get_y = PathReader(label_col, base) if _is_mask_block(y_block) else ColReader(label_col, label_delim=label_delim)
         splitter = splitter or _splitter(df, valid_col, group_col, valid_pct, seed)
         dblock = MedDataBlock((ImageBlock(img_cls), y_block), get_x=PathReader(fn_col, base, suff), get_y=get_y, splitter=splitter, item_tfms=item_tfms,

@@ -230,7 +230,7 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
         if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive), affine=found.geometry.affine)
         if uncertainty:
             found.uncertainty, entropy = _scores(p, spread)
-            found.uncertainty['map'] = MedImage(_geometry.resample(entropy[None].cpu(), seen, found.geometry), affine=found.geometry.affine)
+            found.uncertainty['map'] = MedImage(_on_grid(entropy[None], seen, found.geometry, False), affine=found.geometry.affine)
     else:
         found.probabilities = p.cpu()
         if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
