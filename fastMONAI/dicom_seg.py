@@ -116,7 +116,7 @@ def _label_map(mask): # ((1, *spatial) int32 numpy array, Geometry)
     x, geometry = mask[0].detach().cpu().numpy() if torch.is_tensor(mask[0]) else np.asarray(mask[0]), mask[1]
     if x.shape == geometry.shape: x = x[None]
     if x.shape != (1, *geometry.shape): raise ValueError(f'a mask of shape {x.shape} is no label map on a grid of shape {geometry.shape}: expected (1, *shape)')
-    whole = np.rint(x)
+    whole = x if x.dtype.kind in 'biu' else np.rint(x)
     if not np.isfinite(whole).all() or (whole != x).any() or whole.min() < 0 or whole.max() > 65535:
         raise ValueError(f'a mask holds whole numbers from 0 to 65535, not values such as those from {x.min():g} to {x.max():g}')
     return whole.astype(np.int32), geometry
