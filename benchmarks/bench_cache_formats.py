@@ -2,15 +2,17 @@
 
 Writes `--n` volumes of 128x128x96 float32 with a uint8 mask in each format to a temporary folder and reads them back, whole and
 in patches of 64x64x64, in alternating repeats on one thread. Prints milliseconds for an image with its mask, medians, and the
-ratio to the cache's. Zarr and Blosc2 are not among the library's requirements: `pip install zarr blosc2`.
+ratio to the cache's, and keeps them in RESULTS.md. Zarr and Blosc2 are not among the library's requirements: `pip install zarr blosc2`.
 
     python benchmarks/bench_cache_formats.py --n 24 --repeats 5
 """
-import argparse, statistics, tempfile, time
+import argparse, datetime, statistics, tempfile, time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+import run
 from fastMONAI.cache import Entry, write_entry
 
 SHAPE, PATCH = (1, 128, 128, 96), 64
@@ -44,7 +46,7 @@ class Npy:
 
 class Zarr:
     "Zarr 3, chunks of 64x64x64"
-    def __init__(self, compressed): self.compressed = compressed
+    compressed = False
     def write(self, path, pair):
         import zarr
         codec = zarr.codecs.BloscCodec(cname='lz4', clevel=3) if self.compressed else None
@@ -52,6 +54,11 @@ class Zarr:
     def open(self, path):
         import zarr
         return [zarr.open_array(f'{path}{name}.zarr', mode='r') for name in 'xm']
+
+
+class ZarrCompressed(Zarr):
+    "Zarr 3, chunks of 64x64x64, LZ4"
+    compressed = True
 
 
 class Blosc2:
@@ -76,7 +83,7 @@ def main():
     parser.add_argument('--n', type=int, default=24, help='number of volumes')
     parser.add_argument('--repeats', type=int, default=5, help='alternating repeats')
     args = parser.parse_args()
-    formats = dict(cache=Cache(), npy=Npy(), zarr=Zarr(False), zarr_lz4=Zarr(True), blosc2_lz4=Blosc2())
+    formats = dict(cache=Cache(), npy=Npy(), zarr=Zarr(), zarr_lz4=ZarrCompressed(), blosc2_lz4=Blosc2())
     pair, times, rng = make_pair(), {}, np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
         for name, f in formats.items():
@@ -89,11 +96,13 @@ def main():
                 path = lambda i: Path(folder)/name/str(i % args.n)
                 times[name]['whole'].append(milliseconds(lambda i: [np.array(a[:]) for a in f.open(path(i))], args.n))
                 times[name]['patch'].append(milliseconds(lambda i: [np.array(a[b]) for b in [box(rng)] for a in f.open(path(i))], 2*args.n))
-    print(f"{'':12} {'write':>8} {'whole':>8} {'patch':>8} {'MB':>8} {'whole':>9} {'patch':>9}   (ms; MB; ratios to the cache)")
     of = {name: {k: statistics.median(v) for k, v in t.items()} for name, t in times.items()}
-    for name, t in of.items():
-        ratios = [t[k]/of['cache'][k] for k in ('whole', 'patch')]
-        print(f"{name:12} {t['write']:8.1f} {t['whole']:8.2f} {t['patch']:8.2f} {t['MB']:8.2f} {ratios[0]:9.1f} {ratios[1]:9.1f}")
+    head = ['', 'write, ms', 'whole, ms', 'patch, ms', 'MB', 'whole / the cache', 'patch / the cache']
+    rows = [[type(f).__doc__, *(f'{of[name][k]:.3g}' for k in ('write', 'whole', 'patch', 'MB')), *(f'{of[name][k]/of["cache"][k]:.2g}' for k in ('whole', 'patch'))] for name, f in formats.items()]
+    text = '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *rows])
+    print(text)
+    run.keep('Formats of prepared images', f'An image of 128x128x96 float32 with a uint8 mask, read whole or in a patch of 64x64x64, on one thread.\n\n{text}\n\n{datetime.date.today()}, '
+             f'medians of {args.repeats}; zarr {version("zarr")}, blosc2 {version("blosc2")}; {run.machine()}.')
 
 
 if __name__ == '__main__': main()
