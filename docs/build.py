@@ -77,6 +77,7 @@ def link_names(nb, labels):
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
+        cell.source = re.sub(r'\]\(\d+_(\w+\.ipynb)\)', r'](/api/\1)', cell.source)  # from one module's notebook to another's
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
         cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
 
@@ -100,7 +101,7 @@ def write_pages(nbs):
     for notebook in sorted((nbs/'tutorials').glob('*.ipynb')): pages[f'tutorials/{notebook.stem}'] = plain_page(notebook)
     guides = [p for p in pages if '/' not in p] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
     pages['index'] = plain_page(nbs/'index.ipynb')
-    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG'], hidden=True), 'markdown'))
+    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG', 'benchmarks/RESULTS'], hidden=True), 'markdown'))
     for name, nb in pages.items():
         link_names(nb, labels)
         (PAGES/name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +109,8 @@ def write_pages(nbs):
     (PAGES/'api.md').write_text(contents('Modules', [f'{p.split("/")[1]} <{p}>' for p in pages if p.startswith('api/')]))
     (PAGES/'tutorials.md').write_text(contents('Tutorials', [p for p in pages if p.startswith('tutorials/')]))
     for path in (ROOT/'CONTRIBUTING.md', ROOT/'CHANGELOG.md', ROOT/'LICENSE', ROOT/'docs/conf.py', *(ROOT/'docs').glob('*.md')): shutil.copy(path, PAGES)
+    (PAGES/'benchmarks').mkdir(exist_ok=True)
+    shutil.copy(ROOT/'benchmarks/RESULTS.md', PAGES/'benchmarks')
 
 
 def main(run=False):
