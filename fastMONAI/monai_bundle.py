@@ -417,7 +417,7 @@ def from_bundle(
     weights=None, # File with the weights in the bundle; by default the one its configuration names, or models/model.pt
     skip_unknown=False, # Go on without transforms that fastMONAI does not know?
 )->MedModel: # For `inference` and fine-tuning
-    "A model from a MONAI bundle, of which nothing is run; FileNotFoundError or ModelError, one line, for what cannot be read"
+    "A model from a MONAI bundle, of which nothing is run: weights in a `.pt` are read by `torch.load(weights_only=True)`; FileNotFoundError or ModelError, one line, for what cannot be read"
     folder = Path(folder)
     if folder.is_file():
         with tempfile.TemporaryDirectory() as tmp:

@@ -391,6 +391,7 @@ def _for_others(learn_or_model, metrics, info):
     "What is given away of a model, as a copy: what is given stays as it is"
     _check_info(info)
     model = replace(model_of(learn_or_model))
+    network_spec(model.network) # a network that cannot be described is refused before it is validated
     if not isinstance(learn_or_model, MedModel):
         model.training, model.versions = _fingerprint(learn_or_model), {k: version(k) for k in _libraries}
         if metrics is None: metrics = validation_metrics(learn_or_model, model)
@@ -407,7 +408,6 @@ def save_model(
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path: # The folder
     "Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run"
-    network_spec(model_of(learn_or_model).network) # refused at once, if at all
     model, folder = _for_others(learn_or_model, metrics, info), Path(folder)
     if postprocessing is not None: model.postprocessing = listify(postprocessing)
     if temperature is not None: model = replace(model, temperature=temperature)

@@ -307,7 +307,7 @@ def _fingerprint(models, options):
     h = hashlib.sha256()
     for m in models:
         for k,v in m.network.state_dict().items(): h.update(k.encode() + v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if v.numel() else k.encode())
-        h.update(json.dumps([transforms_to_specs([*m.preprocessing, *m.postprocessing]), m.classes, m.activation, m.exclusive, m.patch_size, m.opening]).encode())
+        h.update(json.dumps([transforms_to_specs([*m.preprocessing, *m.postprocessing]), m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.opening]).encode())
     return dict(models=h.hexdigest(), options={k: repr(v) for k,v in sorted(options.items())})
 
 def _claim(out, fingerprint):
