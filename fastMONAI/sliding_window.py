@@ -16,7 +16,7 @@ from fastcore.basics import chunked
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .geometry import _per_axis, _pad_or_crop_starts, _slabs
+from .geometry import per_axis, pad_or_crop_starts, slab_ranges
 
 # %% ../nbs/06_sliding_window.ipynb #26a36f14
 def window_starts(
@@ -33,7 +33,7 @@ def window_starts(
 
 def _overlaps(overlap, ndim):
     if isinstance(overlap, str): raise ValueError(f"overlap is a share of the window, from 0 to below 1, or 'auto', not {overlap!r}")
-    overlap = _per_axis(overlap, ndim, 'overlap')
+    overlap = per_axis(overlap, ndim, 'overlap')
     if not all(0 <= o < 1 for o in overlap): raise ValueError(f'overlap is a share of the window, from 0 to below 1, not {overlap}')
     return overlap
 
@@ -134,7 +134,7 @@ class _Blend:
         inside = [slice(b, b+n) for b,n in zip(self.before, self.shape[1:])]
         inside[self.axis] = slice(max(0, -out_lo), min(planes.shape[axis], self.shape[axis]-out_lo))
         planes, out_lo = planes[(slice(None), *inside)], max(0, out_lo)
-        for i,j in _slabs(planes.shape[axis], planes.select(axis, 0).numel(), planes.device):
+        for i,j in slab_ranges(planes.shape[axis], planes.select(axis, 0).numel(), planes.device):
             o = planes.narrow(axis, i, j-i)
             if self.finish is not None: o = _finished(self.finish, o)
             if self.out is None: self.out, _ = self._new(len(o), o.dtype)
@@ -194,7 +194,7 @@ def _device(predict, device): # of the windows, where that is known
 
 def _pad(x, patch_size): # x at least as large as a window, and how far into it x begins
     new = [max(n, p) for n,p in zip(x.shape[2:], patch_size)]
-    before = [-s for s in _pad_or_crop_starts(x.shape[2:], new)]
+    before = [-s for s in pad_or_crop_starts(x.shape[2:], new)]
     if not any(m-n for m,n in zip(new, x.shape[2:])): return x, before
     return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)]), before
 
