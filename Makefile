@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
 DATA   := $(or $(FASTMONAI_TEST_DATA),$(abspath ../shared/data))
-UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --python
+UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --compile-bytecode --python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test tutorials generate docs dist clean
@@ -10,7 +10,7 @@ UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --python
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# uv installs in seconds what takes pip minutes; where there is none, pip does
+# uv installs in seconds what takes pip minutes; where there is none, pip does. Both compile, so that a first import is quick
 $(READY): settings.ini setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo,hub,dicom,onnx,serve]' || $(BIN)/python -m pip install -e '.[dev,demo,hub,dicom,onnx,serve]'

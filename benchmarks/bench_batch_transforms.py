@@ -8,12 +8,12 @@ turns in this process, with `--threads` threads each. Prints the medians per vol
 """
 import argparse, statistics, time, warnings
 
-import numpy as np
-import torch
-
 from fastMONAI.batch_augmentation import *
 from fastMONAI.vision_augmentation import *
 from fastMONAI.vision_core import MedImage, MedMask
+
+import numpy as np
+import torch
 
 SHAPE = 128, 128, 96
 PAIRS = {  # item transforms, one after the other, and the batch transform

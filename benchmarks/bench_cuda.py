@@ -9,10 +9,10 @@ medians of epochs after the first, by turns with the floor, and keeps them in be
 """
 import argparse, datetime, os, statistics, tempfile, time
 
-import pandas as pd
-import torch
 from fastMONAI.vision_all import (Cache, ColReader, ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedImage, MedMaskBlock, Patches,
                                   ZNormalization, aug_transforms3d, has_bf16)
+import pandas as pd
+import torch
 from monai.losses import DiceCELoss
 
 import common, run

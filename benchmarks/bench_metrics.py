@@ -9,10 +9,9 @@ are given apart. Processes also use the time in which the model predicts, which 
 import argparse, os, statistics, time
 from types import SimpleNamespace
 
+from fastMONAI.vision_metrics import SurfaceMetric, multi_hausdorff_distance95
 import torch
 from fastai.learner import AvgMetric
-
-from fastMONAI.vision_metrics import SurfaceMetric, multi_hausdorff_distance95
 
 
 def batches(n: int, size: int):

@@ -11,15 +11,14 @@ $FASTMONAI_TEST_DATA/IXI-age, resampled to 256x256x128, for `--steps` steps; the
 import argparse, os, statistics, subprocess, sys, time
 from pathlib import Path
 
+from fastMONAI.geometry import Geometry, resample, restore_labels, to_labels
+from fastMONAI.image_io import read_image
+from fastMONAI.sliding_window import sliding_window
 import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.inferers import sliding_window_inference
 from monai.networks.nets import UNet
-
-from fastMONAI.geometry import Geometry, resample, restore_labels, to_labels
-from fastMONAI.image_io import read_image
-from fastMONAI.sliding_window import sliding_window
 
 SHAPE, PATCH = (256, 256, 128), (96, 96, 64)
 

@@ -36,7 +36,7 @@ def make():
         if (folder/'.ready').exists() and (folder/'.ready').read_text() == text: continue
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([uv, 'venv', '--quiet', '--python', sys.executable, folder], check=True)
-        done = subprocess.run([uv, 'pip', 'install', '--quiet', '--python', folder/'bin/python', *wanted], env=os.environ | dict(UV_HTTP_TIMEOUT='300'))
+        done = subprocess.run([uv, 'pip', 'install', '--quiet', '--compile-bytecode', '--python', folder/'bin/python', *wanted], env=os.environ | dict(UV_HTTP_TIMEOUT='300'))
         if done.returncode: print(f'{name}: not installed, see above; what is measured in it will be left out')
         else: (folder/'.ready').write_text(text)
 

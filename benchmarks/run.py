@@ -3,11 +3,13 @@
     python benchmarks/peers.py make                                   # once
     python benchmarks/run.py --tasks whole,patches --repeats 3        # of: whole patches summary window restore scale hippocampus
     python benchmarks/run.py --tasks minutes --long                   # two trainings, up to an hour each
+    python benchmarks/run.py --tasks whole,patches --busy 2           # beside two processes that only count
 
 Each repeat runs every contender's task in a process of its own, in one order and then in the other; what is shown are medians. A table is printed,
-and its section in benchmarks/RESULTS.md is replaced. `--quick` takes fewer volumes and one repeat, to see that everything runs, and keeps no results.
+and its section in benchmarks/RESULTS.md is replaced; with `--busy N` the section "Beside N busy loops", which holds all the groups. `--quick` takes fewer volumes and one repeat, to see that everything runs, and keeps no results.
 """
 import argparse, datetime, os, platform, statistics, subprocess, sys, tempfile, time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,18 +99,37 @@ def run(contender, task, quick, timeout):
     return (None, (text.strip().splitlines() or ['no output'])[-1]) if figures is None else (figures | dict(memory_mb=memory), None)
 
 
+BUSY = """
+import os, sys, time
+parent, end = int(sys.argv[1]), time.monotonic() + float(sys.argv[2])
+while os.getppid() == parent and time.monotonic() < end:
+    for _ in range(10**6): pass
+"""
+
+@contextmanager
+def busy(n, seconds):
+    "`n` processes of this one's priority that only count, until the block ends, or this process does, or after `seconds`"
+    loops = []
+    try:
+        for _ in range(n): loops.append(subprocess.Popen([sys.executable, '-c', BUSY, str(os.getpid()), str(seconds)], stderr=subprocess.DEVNULL))
+        yield
+    finally:
+        for p in loops: p.kill()
+        for p in loops: p.wait()
+
+
 def contender_and_task(name): return name.split(' ')[0].split('.')
 
 
-def measure(rows, repeats, quick, timeout, only):
-    "{(contender, task): list of figures} for all that `rows` compare"
+def measure(rows, repeats, quick, timeout, only, loops=0):
+    "{(contender, task): list of figures} for all that `rows` compare, each beside so many busy `loops`"
     keys = dict.fromkeys([('ours', r.ours) for r in rows] + [tuple(contender_and_task(p)) for r in rows for p in r.peers])
     keys = [k for k in keys if k[0] in only]
     res = {k: [] for k in keys}
     for i in range(repeats):
         for contender, task in keys if i % 2 == 0 else keys[::-1]:
             start = time.time()
-            figures, why = run(contender, task, quick, timeout)
+            with busy(loops, timeout + 60): figures, why = run(contender, task, quick, timeout)
             if figures: res[contender, task].append(figures)
             print(f'  {i+1}/{repeats} {NAMES[contender]:18} {task:24} {time.time() - start:5.0f} s ', why or ' '.join(f'{k}={short(v)}' for k, v in figures.items()), flush=True)
     return res
@@ -143,7 +164,7 @@ def lines(rows, found):
 
 HEAD = ['', 'ours', 'peer', "peer's", 'times better', 'wanted', 'memory, MB: ours / peer']
 
-def markdown(table): return '\n'.join('| ' + ' | '.join(r) + ' |' for r in [HEAD, ['---']*len(HEAD), *table])
+def markdown(table, head=HEAD): return '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *table])
 
 def plain(table):
     widths = [max(len(r[i]) for r in [HEAD, *table]) for i in range(len(HEAD))]
@@ -199,26 +220,50 @@ def keep(title, text):
     RESULTS.write_text(INTRO + ''.join(f'\n## {t}\n\n{sections[t]}\n' for t in titles))
 
 
+def ending(found): return f'{datetime.date.today()}, medians of {max(map(len, found.values()))}; {machine()}.'
+
+
+def measure_group(group, args, only):
+    "(what was found, rows of its table, more words) of one group; the table is printed"
+    title, words, rows = GROUPS[group]
+    print(f'\n{title}. {words}', flush=True)
+    once = args.quick or group == 'minutes'
+    found = measure(rows, 1 if once else args.repeats, args.quick, 4500 if group == 'minutes' else 1800, only, args.busy)
+    table, more = list(lines(rows, found)), agreement() if group == 'window' else endings(found) if group == 'minutes' else ''
+    print(plain(table), more, sep='\n', flush=True)
+    return found, table, more
+
+
+def keep_busy(n, found, table):
+    "Put the `table` of all groups measured beside `n` busy loops into RESULTS.md"
+    words = (f'Tasks from above while {n} other process{"es" * (n > 1)} of the same priority only count{"s" * (n == 1)}, as on a shared server '
+             'or a laptop in use. Each library waits as it does without being told more.')
+    wanted = HEAD.index('wanted')  # is for a machine that does nothing else
+    table = [[c for i, c in enumerate(r) if i != wanted] for r in [HEAD, *table]]
+    keep(f'Beside {n} busy loop{"s" * (n > 1)}', f'{words}\n\n{markdown(table[1:], table[0])}\n\n{ending(found)}')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--tasks', default=','.join(g for g in GROUPS if g != 'minutes'), help='groups, with commas')
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--peers', default=','.join(NAMES), help='contenders, with commas')
+    parser.add_argument('--busy', type=int, default=0, metavar='N', help='processes that only count, beside every task')
     parser.add_argument('--quick', action='store_true', help='few volumes, one repeat, nothing kept')
     parser.add_argument('--long', action='store_true', help='run `minutes` too')
     args = parser.parse_args()
     groups, only = args.tasks.split(','), {'ours', *args.peers.split(',')}
     if unknown := [g for g in groups if g not in GROUPS] + [c for c in only if c not in NAMES]: parser.error(f'unknown: {", ".join(unknown)}')
     if 'minutes' in groups and not args.long: parser.error('`minutes` trains for up to two hours: add --long')
+    if args.busy < 0: parser.error(f'--busy {args.busy}: expected 0 or more')
+    all_found, all_rows = {}, []
     for g in groups + ['minutes']*(args.long and 'minutes' not in groups):
-        title, words, rows = GROUPS[g]
-        print(f'\n{title}. {words}', flush=True)
-        found = measure(rows, 1 if args.quick or g == 'minutes' else args.repeats, args.quick, 4500 if g == 'minutes' else 1800, only)
-        table, more = list(lines(rows, found)), agreement() if g == 'window' else endings(found) if g == 'minutes' else ''
-        print(plain(table), more, sep='\n', flush=True)
-        if not args.quick:
-            n = max(map(len, found.values()))
-            keep(title, f'{words}\n\n{markdown(table)}\n\n{more}\n\n{datetime.date.today()}, medians of {n}; {machine()}.'.replace('\n\n\n\n', '\n\n'))
+        found, table, more = measure_group(g, args, only)
+        all_found |= found
+        all_rows += [[f'{GROUPS[g][0]}: {r[0]}', *r[1:]] for r in table]
+        if args.quick: continue
+        if args.busy: keep_busy(args.busy, all_found, all_rows)  # so far
+        else: keep(GROUPS[g][0], f'{GROUPS[g][1]}\n\n{markdown(table)}\n\n{more}\n\n{ending(found)}'.replace('\n\n\n\n', '\n\n'))
 
 
 if __name__ == '__main__': main()

@@ -539,6 +539,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fastMONAI.image_io._blame': ('image_io.html#_blame', 'fastMONAI/image_io.py'),
                                     'fastMONAI.image_io._check_size': ('image_io.html#_check_size', 'fastMONAI/image_io.py'),
                                     'fastMONAI.image_io._check_stream': ('image_io.html#_check_stream', 'fastMONAI/image_io.py'),
+                                    'fastMONAI.image_io._decoded': ('image_io.html#_decoded', 'fastMONAI/image_io.py'),
                                     'fastMONAI.image_io._dicom_geometry': ('image_io.html#_dicom_geometry', 'fastMONAI/image_io.py'),
                                     'fastMONAI.image_io._dicom_pixels': ('image_io.html#_dicom_pixels', 'fastMONAI/image_io.py'),
                                     'fastMONAI.image_io._fields': ('image_io.html#_fields', 'fastMONAI/image_io.py'),

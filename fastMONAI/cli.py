@@ -13,13 +13,11 @@ from . import __version__
 # %% ../nbs/28_cli.ipynb #4e141d85
 def _demo(args):
     os.environ.setdefault('MPLBACKEND', 'Agg')                           # pictures go to files
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')                  # threads that wait leave the core to others; read when torch loads
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
     from fastMONAI.demo import run_demo
     run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
 
 def _predict(args):
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
     from fastMONAI.vision_inference import predict_folder
     from fastMONAI.sharing import load_model
@@ -30,7 +28,6 @@ def _predict(args):
     return 1 if failed else 0
 
 def _serve(args):
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
     from fastMONAI.serve import serve
     serve(args.model, args.host, args.port, args.max_upload_mb, device=args.device, open_browser=args.open)

@@ -242,7 +242,7 @@ def _frame(path, index, count, d, available, compressed): # `d`: the frame's fie
     def floats(key, default=None): return default if d.get(key) in (None, '') else tuple(np.atleast_1d(d[key]).astype(float).tolist())
     colour = d.get('SamplesPerPixel') == 3 or d.get('PhotometricInterpretation') == 'PALETTE COLOR'
     return _Frame(path, index, count, available=available, compressed=compressed,
-        uid=str(d['SOPInstanceUID']), series=str(d['SeriesInstanceUID']), title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
+        uid=str(d.get('SOPInstanceUID', path)), series=str(d.get('SeriesInstanceUID', path)), title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
         size=(int(d['Rows']), int(d['Columns'])), channels=3 if colour else 1,
         dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated']))//8}"),
         position=floats('ImagePositionPatient'), orientation=floats('ImageOrientationPatient'),
@@ -331,13 +331,18 @@ def _dicom_geometry(path, frames): # (frames in order, Geometry)
     return frames, Geometry((columns, rows, len(frames)), _lps @ affine)
 
 # %% ../nbs/01_image_io.ipynb #e78a01e8
+def _decoded(frame): # the voxels of all frames of its file
+    import pydicom, SimpleITK as sitk
+    if frame.compressed and frame.channels == 3 and frame.dtype.itemsize > 1: # of which GDCM mixes up the bytes in run lengths
+        ds = pydicom.dcmread(frame.path)
+        if ds.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless and ds.SamplesPerPixel == 3: return ds.pixel_array
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.path), imageIO='GDCMImageIO'))
+
 def _dicom_pixels(frames): # (C, H, W) or (C, columns, rows, slices)
-    import SimpleITK as sitk
     files, stack = {}, []
     for f in frames:
         if f.path not in files:
-            with _blame(f.path): image = sitk.ReadImage(str(f.path), imageIO='GDCMImageIO')
-            files = {f.path: sitk.GetArrayFromImage(image).astype(np.float32).reshape(f.count, *f.size, f.channels)}
+            with _blame(f.path): files = {f.path: _decoded(f).astype(np.float32).reshape(f.count, *f.size, f.channels)}
         stack.append(files[f.path][f.index])
     return stack[0].transpose(2,0,1) if len(frames) == 1 else np.stack(stack).transpose(3,2,1,0)
 

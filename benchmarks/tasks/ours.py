@@ -1,12 +1,12 @@
 """This library, as its own documentation uses it."""
 import statistics, time
 
-import pandas as pd
-import torch
 from fastMONAI.sliding_window import sliding_window
 from fastMONAI.vision_all import (BatchAffine, BatchAnisotropy, BatchBlur, BatchBrightness, BatchFlip, BatchGamma, BatchNoise, BatchSpatial, Cache, ColReader,
                                   ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMaskBlock, PadOrCrop, Patches,
                                   RandomAffine, RandomFlip, ZNormalization, aug_transforms3d, restore_labels, to_labels)
+import pandas as pd
+import torch  # after fastMONAI, which says how its threads wait
 from monai.losses import DiceCELoss
 
 import common, synthetic
