@@ -19,6 +19,7 @@ from torch import Tensor
 from fastcore.basics import patch
 from safetensors.numpy import save
 
+from .files import read_json, sweep, write_json, writing
 from .geometry import slice_affine
 from .image_io import fastmonai_home, source_files
 from .vision_core import MedBase, MedImage, MedMask
@@ -171,13 +172,10 @@ def write_entry(
 ):
     "Write an item's file, complete or not at all"
     path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}-{threading.get_ident()}')
     try:
-        with open(temporary, 'wb') as f: f.write(save(arrays, dict(fastMONAI=json.dumps(meta))))
-        os.replace(temporary, path)
-    except BaseException as e:
-        temporary.unlink(missing_ok=True)
-        if isinstance(e, OSError) and e.errno in _full: raise CacheFull(e.errno, f'{path.parent}: {os.strerror(e.errno)}') from e
+        with writing(path, durable=False) as new: new.write_bytes(save(arrays, dict(fastMONAI=json.dumps(meta))))
+    except OSError as e:
+        if e.errno in _full: raise CacheFull(e.errno, f'{path.parent}: {os.strerror(e.errno)}') from e
         raise
 
 # %% ../nbs/05_cache.ipynb #bcf45da1
@@ -255,11 +253,6 @@ def _kept(path):
         try: return Entry(path) if Entry(path).open().meta['version'] == _version else None
         except (OSError, ValueError, KeyError): path.unlink(missing_ok=True)
 
-def _sweep(folder, hours=24):
-    "Remove what killed builds left behind in `folder`"
-    for f in folder.glob('.*.safetensors.*'):
-        if time.time() - f.stat().st_mtime > 3600*hours: f.unlink(missing_ok=True)
-
 def _one_entry(prepare, i, path, dtype):
     "Item `i` prepared, and kept at `path` or in memory"
     before, parts = prepare(i)
@@ -299,8 +292,8 @@ def build(
         settings = dict(version=_version, dtype=cache.dtype, steps=settings)
         folder = cache.folder/digest(settings)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder/'settings.json').write_text(json.dumps(settings, indent=1))
-        _sweep(folder)
+        write_json(folder/'settings.json', settings)
+        sweep(folder) # of what killed builds left
         signatures = Signatures(cache.folder/'signatures.jsonl')
         signed = _in_threads(lambda i: signatures.of(sources[i]), range(len(sources)), cache, len(sources))
         paths = [o if isinstance(o := signed[i], Exception) else folder/f'{digest(o)}.safetensors' for i in range(len(sources))]
@@ -315,7 +308,7 @@ def build(
 # %% ../nbs/05_cache.ipynb #e561e477
 def _described(folder):
     "The steps that `settings.json` names, in words"
-    try: steps = json.loads((folder/'settings.json').read_text())['steps']
+    try: steps = read_json(folder/'settings.json')['steps']
     except (OSError, ValueError, KeyError): return ''
     return ', '.join(s if isinstance(s, str) else s.get('name', '') for s in steps)
 
@@ -344,7 +337,8 @@ def clear_cache(
     freed = 0
     for folder in _folders(path):
         if name is not None and folder.name != name or days is not None and time.time() - (folder/'settings.json').stat().st_mtime < 86400*days: continue
-        for f in [*folder.glob('*.safetensors'), *folder.glob('.*.safetensors.*')]:
+        sweep(folder)
+        for f in folder.glob('*.safetensors'):
             freed += f.stat().st_size
             f.unlink(missing_ok=True)
         (folder/'settings.json').unlink()

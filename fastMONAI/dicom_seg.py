@@ -7,7 +7,7 @@ __all__ = ['segment_codes', 'Equipment', 'write_seg', 'read_seg', 'write_color_t
            'write_label_names', 'what_it_reveals']
 
 # %% ../nbs/11_dicom_seg.ipynb #9050500d
-import json, os, re, tempfile, warnings
+import json, re, warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import nibabel as nib, numpy as np, pandas as pd, torch
 
 from . import __version__
+from .files import refuse_overwriting, write_text, writing
 from .geometry import Geometry, resample as _resample
 from .image_io import ImageError, read_header, read_image, _blame, _dicom_geometry, _image_frames, _is_dicom, _lps, _stem
 from .vision_core import GridTensor, MedImage, MedMask
@@ -242,7 +243,10 @@ def write_seg(
     description:str='Segmentation', # of the new series
     series_number:int|None=None, # of the new series; None: 1000 more than the source's
 )->Path:
-    "Write labels as a DICOM segmentation object of a series' study, on that series' frames"
+    """Write labels as a DICOM segmentation object of a series' study, on that series' frames. ValueError if `path` is an
+    input: the mask's file, or a file of the series"""
+    refuse_overwriting(path, [mask, series])
+    if Path(path).exists(): refuse_overwriting(path, [f.path for f in _image_frames(series)])
     hd, equipment = _highdicom(), equipment or Equipment()
     x, src = _label_map(mask)
     headers, slices, geometry = _source_images(series)
@@ -267,10 +271,7 @@ def write_seg(
     return _save_dicom(seg, Path(path))
 
 def _save_dicom(ds, path): # in one step
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _blame(path), tempfile.TemporaryDirectory(dir=path.parent, prefix='.writing-') as folder:
-        ds.save_as(Path(folder)/path.name, enforce_file_format=True)
-        os.replace(Path(folder)/path.name, path)
+    with _blame(path), writing(path) as new: ds.save_as(new, enforce_file_format=True)
     return path
 
 # %% ../nbs/11_dicom_seg.ipynb #55e732b5
@@ -369,9 +370,7 @@ def read_seg(
     return (MedImage if channels else MedMask)(torch.from_numpy(np.ascontiguousarray(x, np.float32)), geometry.affine), classes
 
 # %% ../nbs/11_dicom_seg.ipynb #7a74d1a3
-def _lines(path, lines): # written as text; `path` back
-    Path(path).write_text('\n'.join(lines) + '\n', encoding='utf-8')
-    return Path(path)
+def _lines(path, lines): return write_text(path, '\n'.join(lines) + '\n') # `path` back
 
 def write_color_table(
     path, # of the file to write, .ctbl

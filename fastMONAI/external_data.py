@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .files import write_text, writing
 from .image_io import fastmonai_home, write_image
 
 # %% ../nbs/13_external_data.ipynb #98e21ff5
@@ -78,7 +79,7 @@ def _verify(
 
 def _remember(file, hash, name):
     "Record a file that has no published hash and proved usable"
-    if hash is None: _record(name).write_text(f'{_digest(file, "sha256")}  {name.name}\n')
+    if hash is None: write_text(_record(name), f'{_digest(file, "sha256")}  {name.name}\n')
 
 # %% ../nbs/13_external_data.ipynb #5b215adf
 _TIMEOUT = 10, 60  # seconds to connect, and of silence while reading
@@ -223,15 +224,12 @@ def _obtain(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f'.{folder.name}.lock')):
         if _present(folder) and not again: return folder  # another process was quicker
-        building = folder.with_name(f'.{folder.name}.part')
-        shutil.rmtree(building, ignore_errors=True)  # a killed process's
-        try:
-            with _fetched(source, downloads, archive) as file:
-                building.mkdir()
-                ready = build(file, building)
-            if folder.is_dir(): shutil.rmtree(folder)
-            ready.rename(folder)
-        finally: shutil.rmtree(building, ignore_errors=True)
+        with writing(folder, folder=True, durable=False) as new, _fetched(source, downloads, archive) as file:
+            building = new.with_name(f'{new.name}.unpacked')
+            building.mkdir()
+            ready = build(file, building)
+            new.rmdir()
+            ready.rename(new)
     return folder
 
 # %% ../nbs/13_external_data.ipynb #aa417d8a
@@ -243,12 +241,10 @@ def _build_archive(file, folder, name, inside=''):
 
 
 def _write_csv(df, file):
-    "Write a table by one rename, or not at all where the file says the same"
+    "Write a table, but not where the file says the same"
     text = df.to_csv(index=False)
     if file.exists() and file.read_text() == text: return
-    part = file.with_name(f'.{file.name}.{os.getpid()}.part')
-    part.write_text(text)
-    part.replace(file)
+    write_text(file, text)
 
 # %% ../nbs/13_external_data.ipynb #39bbe299
 def _rows(
@@ -401,8 +397,7 @@ def _demographics(
             people = _people(pd.DataFrame([cells.row_values(i) for i in range(1, cells.nrows)], columns=cells.row_values(0)))
         except Exception as e: raise DownloadError(f'{sheet if file == sheet else source.url}: not the spreadsheet of IXI ({_short(e)})') from e  # xlrd raises all kinds
         if file != sheet:
-            copy = shutil.copyfile(file, folder/f'.IXI.xls.{os.getpid()}.part')
-            copy.replace(sheet)
+            with writing(sheet) as new: shutil.copyfile(file, new)
     return people
 
 # %% ../nbs/13_external_data.ipynb #673ef2c5

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-import math, os, re, tempfile, warnings
+import math, os, re, warnings
 import nibabel as nib, numpy as np, torch
 from fastcore.foundation import L
 from isal import igzip
+from .files import refuse_overwriting, stem_of, suffix_of, writing
 from .geometry import Geometry
 from .file_checks import (BoundedReader, ImageError, check_jpeg, check_nifti, check_payload, check_png,
-                                   check_size, check_tiff, metaimage_payload,
-                                   nrrd_payload, regular_file)
+                                   check_size, check_tiff, metaimage_payload, nrrd_payload, regular_file)
 _all_ = ['ImageError']
 
 # %% ../nbs/01_image_io.ipynb #848df4bb
@@ -340,14 +340,7 @@ _formats = {suffix: (name, opener) for name,opener,suffixes in [
     ('png', _open_picture, '.png'), ('jpeg', _open_picture, '.jpg .jpeg'), ('tiff', _open_picture, '.tif .tiff')]
     for suffix in suffixes.split()}
 
-def _suffix(path): # as in the table above, or ''
-    name = os.path.basename(path).lower()
-    suffix = '.nii.gz' if name.endswith('.nii.gz') else os.path.splitext(name)[1]
-    return suffix if suffix in _formats else ''
-
-def _stem(path): # a file's name without that
-    name = os.path.basename(path)
-    return name[:-len(_suffix(path))] if _suffix(path) else name
+_stem, _suffix = stem_of, suffix_of
 
 def _open(path): # (Header, function that gives the voxels)
     path = Path(path)
@@ -445,19 +438,17 @@ def write_image(
     dtype=None, # number type in the file: float32, or for masks np.uint8, np.uint16, …
     like=None, # a NIfTI file on the same grid: what its header says of space (codes, both affines, units) is taken over, bit for bit
 )->Path:
-    "Write an image in one step (a temporary file, then a rename). Whole-number types round, and refuse values they cannot hold."
+    """Write an image whole or not at all. Whole-number types round, and refuse values they cannot hold. ValueError if `path` is
+    the file that `like` names, ImageError for what cannot be written"""
     path = Path(path)
+    refuse_overwriting(path, like)
     write = _writers.get(_suffix(path))
     if not write: raise ImageError(f'{path}: cannot be written in this format; known are {" ".join(_writers)}')
     if not isinstance(geometry, Geometry): geometry = Geometry(array.shape[1:], geometry)
     if tuple(array.shape[1:]) != geometry.shape:
         raise ImageError(f'{path}: array of shape {tuple(array.shape)} does not lie on a grid of shape {geometry.shape}')
     x = _stored(path, array, dtype)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _blame(path), tempfile.TemporaryDirectory(dir=path.parent, prefix='.writing-') as folder:
-        write(Path(folder)/path.name, x, geometry, like)
-        for file in sorted(Path(folder).iterdir(), key=lambda f: f.name == path.name): # .raw before its .mhd
-            os.replace(file, path.parent/file.name)
+    with _blame(path), writing(path) as new: write(new, x, geometry, like)
     return path
 
 # %% ../nbs/01_image_io.ipynb #861bd35e

@@ -6,7 +6,7 @@
 __all__ = ['SCHEMA', 'to_bundle', 'from_bundle']
 
 # %% ../nbs/21_monai_bundle.ipynb #6242faf2
-import json, math, os, pickle, re, shutil, tempfile
+import json, math, pickle, re, tempfile
 from importlib.metadata import version as _version
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fastcore.basics import listify
 from torch import Tensor
 
 from .external_data import DownloadError, _unpack
+from .files import write_json, write_text, writing
 from .networks import build_network, network_spec
 from .preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
 from .sharing import MAX_CONFIG, MedModel, ModelError, model_card, model_of, _for_others, _from_json, _to_json, _weights
@@ -184,6 +185,7 @@ def to_bundle(
 )->Path: # The folder
     "Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI"
     model, folder = model_of(learn_or_model), Path(folder)
+    _free(folder)
     if model.task != 'segmentation' or model.ndim != 3: raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in {model.ndim}D: share it by save_model')
     if model.postprocessing: raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the model\'s postprocessing to []')
     network_def, n = _network_def(network_spec(model.network)), _n_channels(model)
@@ -194,19 +196,23 @@ def to_bundle(
     _write(model, folder, configs)
     return folder
 
+_WRITTEN = 'LICENSE', 'docs/README.md', 'configs/inference.json', 'configs/metadata.json', 'models/model.pt'
+
+def _free(folder):
+    "ValueError if a file that `to_bundle` would replace, or remove, is no bundle's"
+    there = [n for n in _WRITTEN if (folder/n).exists()]
+    if there and not (folder/'configs/metadata.json').is_file():
+        raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
+
 def _write(model, folder, configs):
-    new = folder.parent/f'.{folder.name}.{os.getpid()}'
-    try:
-        for sub in ('configs', 'models', 'docs'): (new/sub).mkdir(parents=True)
-        for name,d in configs.items(): (new/'configs'/name).write_text(json.dumps(d, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
+    channels = f', each a list of {model.channels} files or one file with {model.channels} channels' if model.channels > 1 else ''
+    with writing(folder, folder=True, ours=['LICENSE']) as new:
+        for name,d in configs.items(): write_json(new/'configs'/name, d)
+        (new/'models').mkdir()
         torch.save(_weights(model.network), new/'models/model.pt')
-        channels = f', each a list of {model.channels} files or one file with {model.channels} channels' if model.channels > 1 else ''
-        (new/'docs/README.md').write_text(model_card(model) + _HOW.replace('{channels}', channels), encoding='utf-8')
-        if model.info.get('license'): (new/'LICENSE').write_text(f'SPDX-License-Identifier: {model.info["license"]}\n', encoding='utf-8')
-        for f in [f for f in new.rglob('*') if f.is_file()]:
-            (to := folder/f.relative_to(new)).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(f, to)
-    finally: shutil.rmtree(new, ignore_errors=True)
+        write_text(new/'docs/README.md', model_card(model) + _HOW.replace('{channels}', channels))
+        if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
+
 
 # %% ../nbs/21_monai_bundle.ipynb #b6df9c13
 class _Expression(str):

@@ -6,13 +6,14 @@
 __all__ = ['MAX_ONNX', 'to_onnx', 'OnnxNetwork', 'from_onnx', 'to_torch_export']
 
 # %% ../nbs/22_onnx_export.ipynb #921f0b96
-import contextlib, io, json, logging, math, os, warnings
+import contextlib, io, json, logging, math, warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .files import refuse_overwriting, writing
 from .networks import unwrapped
 from .sharing import MAX_CONFIG, MedModel, ModelError, model_of, _check_types, _from_json, _to_json, _types
 
@@ -115,6 +116,7 @@ def to_onnx(
     "Write the network as an ONNX graph, checked against the network on a batch of another size, with all that a prediction needs in its metadata"
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.onnx': raise ValueError(f'{path}: expected a name that ends in .onnx')
+    refuse_overwriting(path, getattr(unwrapped(model.network), 'path', None)) # the graph that the model itself runs
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     name, errors = type(unwrapped(model.network)).__name__, []
     for any_size in [True, False] if free is None and name not in _TRANSFORMERS else [bool(free)]:
@@ -125,10 +127,7 @@ def to_onnx(
         except Exception as e: errors.append(f'of {"any" if any_size else "one"} size of image: {" ".join(str(e).split())[:200]}')
     else: raise ValueError(f'{name} cannot be written as an ONNX graph {"; ".join(errors)}')
     for k,v in _properties(_description(model, probabilities, size, any_size)).items(): proto.metadata_props.add(key=k, value=v)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
-    part.write_bytes(proto.SerializeToString())
-    os.replace(part, path)
+    with writing(path) as new: new.write_bytes(proto.SerializeToString())
     return path
 
 # %% ../nbs/22_onnx_export.ipynb #3ddd4b76
@@ -210,8 +209,6 @@ def to_torch_export(
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     try: program = _exported(network, model, size, free)
     except Exception as e: raise ValueError(f'{type(unwrapped(model.network)).__name__} cannot be exported: {" ".join(str(e).split())[:300]}') from e
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{os.getpid()}.{path.name}')
-    with _quiet(): torch.export.save(program, part, extra_files={'fastmonai.json': json.dumps(_description(model, probabilities, size, free))})
-    os.replace(part, path)
+    extra = {'fastmonai.json': json.dumps(_description(model, probabilities, size, free))}
+    with writing(path) as new, _quiet(): torch.export.save(program, new, extra_files=extra)
     return path

@@ -7,7 +7,7 @@ __all__ = ['TASKS', 'INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'ModelErro
            'validation_metrics', 'card_metadata', 'model_card', 'save_model', 'load_model']
 
 # %% ../nbs/19_sharing.ipynb #4e4564f9
-import hashlib, json, math, os, re, shutil
+import hashlib, json, math, re
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .files import read_json, write_json, write_text, writing
 from .geometry import to_labels
 from .image_io import read_header
 from .networks import build_network, network_spec, unwrapped
@@ -407,23 +408,32 @@ def save_model(
     temperature=None, # What logits are divided by, as `fit_temperature` gives
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path: # The folder
-    "Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run"
-    model, folder = _for_others(learn_or_model, metrics, info), Path(folder)
+    """Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run. The folder is
+    replaced as a whole, and other files in it stay. ValueError if it holds a README.md or a config.json of something else"""
+    folder = _free(folder)
+    model = _for_others(learn_or_model, metrics, info)
     if postprocessing is not None: model.postprocessing = listify(postprocessing)
     if temperature is not None: model = replace(model, temperature=temperature)
     _write(model, folder)
     return folder
 
+_FILES = 'config.json', 'model.safetensors', 'README.md'
+
+def _free(folder):
+    "`folder` as a path, if no file in it that `save_model` would replace is of something else"
+    folder = Path(folder)
+    there = [n for n in _FILES if (folder/n).exists()]
+    try: ours = read_json(folder/'config.json').get('format') == FORMAT
+    except (FileNotFoundError, ValueError): ours = 'model.safetensors' in there # of a model that was cut short
+    if ours or not there: return folder
+    raise ValueError(f'{folder/there[0]}: is there, and of no model of fastMONAI: give a folder of its own')
+
 def _write(model, folder):
-    new = folder.parent/f'.{folder.name}.{os.getpid()}'
-    try:
-        new.mkdir(parents=True)
+    with writing(folder, folder=True) as new:
         save_file(_weights(model.network), new/'model.safetensors')
-        (new/'config.json').write_text(json.dumps(_config(model, _sha256(new/'model.safetensors')), indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
-        (new/'README.md').write_text(model_card(model), encoding='utf-8')
-        folder.mkdir(exist_ok=True)
-        for f in new.iterdir(): os.replace(f, folder/f.name)
-    finally: shutil.rmtree(new, ignore_errors=True)
+        write_json(new/'config.json', _config(model, _sha256(new/'model.safetensors')))
+        write_text(new/'README.md', model_card(model))
+
 
 # %% ../nbs/19_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes

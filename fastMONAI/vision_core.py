@@ -6,7 +6,7 @@
 __all__ = ['GridTensor', 'MedBase', 'MedImage', 'MedMask', 'affine_from', 'spacing_from', 'both_spellings']
 
 # %% ../nbs/03_vision_core.ipynb #0c4cd33a
-import functools, warnings
+import functools, os, warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from fastcore.foundation import L
 
 from .geometry import Geometry, spacing_of, orientation_of, slice_affine, flip_affine
 from . import geometry as _geometry
-from .image_io import read_image, settle_nonfinite, write_image
+from .files import refuse_overwriting
+from .image_io import read_image, settle_nonfinite, source_files, write_image
 from .vision_plot import find_max_slice, label_colors, show_med_img
 
 # %% ../nbs/03_vision_core.ipynb #642a7564
@@ -166,6 +167,7 @@ class GridTensor(TensorBase):
         "`x` as this class with another `affine`"
         res = x.as_subclass(type(self))
         res.affine = affine
+        if '_opened' in self.__dict__: res.__dict__['_opened'] = self.__dict__['_opened']
         return res
 
     def set_meta(self, x, as_copy=False):
@@ -298,13 +300,23 @@ def _label_type(x):
     if not 0 <= lo <= hi < 2**16 or x.is_floating_point() and (x != x.round()).any(): raise ValueError(f'a mask holds labels, whole numbers from 0 on, and this one has values from {lo:.4g} to {hi:.4g}: dtype=np.float32 writes them as they are')
     return np.uint8 if hi < 256 else np.uint16
 
+def _beside(path): return [Path(path).with_suffix(s) for s in ('.raw', '.zraw')] if str(path).lower().endswith('.mhd') else []
+
+def _read_from(x, path): # the files; where one is written beside `path`, with those beside the header too
+    opened = x.__dict__.get('_opened', [])
+    return [opened, *(source_files(o) for o in opened if _beside(path) and os.path.exists(o))]
+
 @patch
 def save(self:MedBase,
     path, # `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd`
     dtype=None, # Type of the voxels in the file; by default float32 for images, the smallest unsigned integer for masks
     like=None, # A NIfTI file on the same grid, whose header's codes of space are taken over
+    *,
+    overwrite:bool=False, # May a file that this item was opened from be replaced?
 ):
-    "Write an item with its affine"
+    """Write an item with its affine. ValueError for the file that it, or what it was made of, was opened from, unless `overwrite`;
+    ImageError for what the file cannot hold"""
+    if not overwrite: refuse_overwriting([path, *_beside(path)], _read_from(self, path))
     if dtype is None and self._mode == 'nearest': dtype = _label_type(self.as_subclass(Tensor))
     return write_image(path, self.as_subclass(Tensor).cpu().numpy(), self.geometry, dtype=dtype, like=like)
 
@@ -332,6 +344,10 @@ def _read_channels(cls, paths, nonfinite, grids):
 def _grid_words(x): return f"{'x'.join(map(str, x.shape[1:]))} voxels of {'x'.join(f'{s:.4g}' for s in x.spacing)} mm, {x.orientation}"
 
 # %% ../nbs/03_vision_core.ipynb #327c889c
+def _opened(x, paths): # `x`, which knows from now on, as does what is made of it, which files it was read from
+    x.__dict__['_opened'] = [os.path.abspath(p) for p in paths]
+    return x
+
 @patch_to(MedBase, cls_method=True)
 def create(cls,
     fn:str|Path|L|list|np.ndarray|Tensor, # A path, a list of paths (one channel each), an array or a tensor
@@ -345,14 +361,14 @@ def create(cls,
     if isinstance(fn, cls) and fn.affine is not None: return fn
     if isinstance(fn, (str, Path)):
         x, geometry = read_image(fn, nonfinite=nonfinite)
-        return cls(torch.from_numpy(x), geometry.affine)
+        return _opened(cls(torch.from_numpy(x), geometry.affine), [fn])
     if isinstance(fn, (np.ndarray, Tensor)):
         if affine is None: affine = _affine_in(fn)
         x = torch.as_tensor(np.ascontiguousarray(fn)) if isinstance(fn, np.ndarray) else fn.as_subclass(Tensor)
         x = _channels_first(x).float()
         if not x.isfinite().all(): x = torch.from_numpy(settle_nonfinite('the array', x.cpu().numpy().copy(), nonfinite))
-        return cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine)
-    if isinstance(fn, (list, L)): return _read_channels(cls, list(fn), nonfinite, grids)
+        return _opened(cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine), getattr(fn, '_opened', []))
+    if isinstance(fn, (list, L)): return _opened(_read_channels(cls, list(fn), nonfinite, grids), fn)
     raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, an array or a tensor')
 
 # %% ../nbs/03_vision_core.ipynb #38b2d1ed

@@ -10,7 +10,8 @@ __all__ = ['OpenItem', 'MaskSource', 'PairReader', 'OpenMask', 'image_paths', 'i
 
 # %% ../nbs/16_vision_data.ipynb #e7c6673f
 import inspect, shutil, warnings
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -201,12 +202,25 @@ class Prepared:
     def subset(self, indices, patches): return Prepared([self.entries[i] for i in indices], self.parts, self.steps, patches)
 
 class MedDatasets(Datasets):
-    "`Datasets` that may have prepared items"
-    prepared = None
+    "`Datasets` that may have prepared items. Other items can take their place: `dls.valid_ds.items = df`"
+    prepared = renew = None # `renew`: checks and prepares items that are assigned
     def subset(self, i):
         res = super().subset(i)
+        res.renew = self.renew
         if self.prepared is not None: res.prepared = self.prepared.subset(self.splits[i], self.prepared.patches if i == 0 else None)
         return res
+
+    @property
+    def items(self): return self.tls[0].items
+    @items.setter
+    def items(self, items):
+        if self.renew is not None: prepared = self.renew(self, items)
+        elif self.prepared is None: prepared = None
+        else: raise ValueError('items of a copy (a pickled or exported one) cannot be replaced: assign them to the loaders that the data block made')
+        for tl in self.tls: tl.items = items
+        self.prepared = prepared
+
+    def __getstate__(self): return self.__dict__ | dict(renew=None) # a splitter or a getter may be a function that no other process gets
 
 def _no_op(t): return isinstance(t, (AddMaskCodes, ToTensor))
 
@@ -284,6 +298,16 @@ class MedDL(TfmdDL):
     ):
         patches, self.prefetch = getattr(getattr(dataset, 'prepared', None), 'patches', None), prefetch
         super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
+
+    def _n_now(self): # items or patches of an epoch; None where that is not known
+        patches = getattr(getattr(self.dataset, 'prepared', None), 'patches', None)
+        try: return len(self.dataset)*(1 if patches is None else patches.per_volume)
+        except TypeError: return None
+    @property
+    def n(self): return self._n_now() if self._n is None else self._n # follows the items, unless it was given
+    @n.setter
+    def n(self, n): self._n = None if n == self._n_now() else n
+
     def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **{'prefetch': self.prefetch, **kwargs})
 
     def _left(self):
@@ -437,7 +461,9 @@ def datasets(self:MedDataBlock,
     "The `Datasets` of `source`, checked"
     items, splits, tfms = self._checked(source)
     self.check_mask_labels(items, tfms)
-    return MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
+    dsets = MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
+    dsets.renew = copy(self)._renewed
+    return dsets
 
 @patch
 def _checked(self:MedDataBlock, source):
@@ -498,18 +524,18 @@ def check_mask_labels(self:MedDataBlock, items, tfms):
         if opener is not None: check_codes(_read_all(Pipeline(p[:p.index(opener)]), items, 'the mask'), self.codes)
 
 @patch
-def check_targets(self:MedDataBlock, items, splits):
-    "Labels must be there, and among the declared classes or, where none are declared, those of the training items"
+def check_targets(self:MedDataBlock, items, splits, tls=None):
+    "Labels must be there, and among the declared classes or, where none are declared, those of the training items, which `tls` know"
     for i,(getter,tfms) in enumerate(zip(self.getters, self.type_tfms)):
         if i < self.n_inp or any(_med_class(t) for t in tfms): continue
         labels = _read_all(getter, items, 'the label')
         check_labels(labels)
         if any(isinstance(t, RegressionSetup) for t in tfms): check_numbers(labels)
-        cat = next((t for t in tfms if isinstance(t, Categorize)), None)
+        cat = next((t for t in (tfms if tls is None else tls[i].tfms.fs) if isinstance(t, Categorize)), None)
         if cat is None or isinstance(cat, EncodedMultiCategorize): continue
         declared = cat.vocab is not None
         vocab = list(cat.vocab) if declared else sorted({o for j in splits[0] for o in (labels[j] if is_listy(labels[j]) else [labels[j]])}, key=str)
-        check_labels(labels, vocab, 'the declared classes' if declared else 'the classes of the training items')
+        check_labels(labels, vocab, 'the declared classes' if declared and tls is None else 'the classes of the training items')
 
 # %% ../nbs/16_vision_data.ipynb #508e55c7
 def _sources(items, tfms):
@@ -623,6 +649,20 @@ def _check_prepared_codes(self:MedDataBlock, entries, preparation):
         out = [l for l in {part.get('lowest', .5), *map(int, part.get('classes', ()))} if l not in range(len(self.codes))]
         if out: raise ValueError(f"{preparation.sources[at[0]][i].mask} holds the label(s) {_short(out)}, outside the {len(self.codes)} declared classes {list(self.codes)}: declare them, or map the labels")
 
+# %% ../nbs/16_vision_data.ipynb #e88238d4
+@patch
+def _renewed(self:MedDataBlock, dsets, items):
+    "`Prepared` of the `items` that are to take the place of those of `dsets`; None where these are read anew. ValueError for bad ones"
+    if len(items) == 0: raise ValueError('there are no items: the data frame (or the list of files) is empty')
+    tfms = self._combine_type_tfms()
+    if self.check:
+        self.check_items(items, tfms)
+        self.check_targets(items, [range(len(items))], dsets.tls)
+    if dsets.prepared is None: return self.check_mask_labels(items, tfms)
+    prepared, errors = self._prepare(items, tfms)
+    if errors: raise ValueError(f'{len(errors)} of {len(items)} items cannot be used, the first of them item {min(errors)}: {errors[min(errors)]}')
+    return prepared and replace(prepared, steps=dsets.prepared.steps, patches=dsets.prepared.patches)
+
 # %% ../nbs/16_vision_data.ipynb #9dac9f6d
 def _loader_keywords(dl_type):
     "Every keyword `dataloaders` understands"
@@ -650,8 +690,8 @@ def dataloaders(self:MedDataBlock,
     prepared, errors = self._prepare(items, tfms) if prepares else (None, self.check_mask_labels(items, tfms) or {})
     if errors: splits = _leave_out(splits, errors, len(items))
     dsets = MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
-    dsets.prepared = prepared
-    if prepares: dl_type = MedDL
+    dsets.prepared, dsets.renew = prepared, copy(self)._renewed
+    if dl_type is TfmdDL: dl_type = MedDL
     if prepared is not None and not self._random_items() and kwargs.get('num_workers') is None: kwargs['num_workers'] = 0
     if self.patches is not None and kwargs.get('val_bs') is None: kwargs['val_bs'] = 1
     return dsets.dataloaders(path=path, after_item=self.item_tfms, after_batch=self.batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})

@@ -6,7 +6,7 @@
 __all__ = ['Learner', 'WholeVolumes', 'store_variables', 'load_variables', 'to_learner']
 
 # %% ../nbs/23_vision_learner.ipynb #b20a52fc
-import json, os, warnings
+import json, warnings
 from copy import deepcopy
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from fastai.learner import Learner as FastaiLearner
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat, MSELossFlat
 from fastai.torch_core import to_device
 
+from .files import write_json
 from .networks import build_network, network_spec, unwrapped
 from .preprocessing import transforms_to_specs
 from .sharing import load_model, model_of, task_of
@@ -119,12 +120,7 @@ def store_variables(
     resample, # Spacing in mm, or None
 ):
     "Write a model's preprocessing settings as JSON"
-    path = Path(pkl_fn)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(dict(size=_plain(size), reorder=bool(reorder), resample=_plain(resample)), indent=2)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_text(text + '\n')
-    os.replace(temporary, path)
+    write_json(pkl_fn, dict(size=_plain(size), reorder=bool(reorder), resample=_plain(resample)))
 
 def _plain(o): # numbers of numpy, lists and tuples, as JSON has them
     if o is None or isinstance(o, (int, float, str)): return o
