@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['download_OrganMNIST3D', 'download_NoduleMNIST3D', 'download_AdrenalMNIST3D', 'download_FractureMNIST3D',
-           'download_VesselMNIST3D', 'download_SynapseMNIST3D', 'DownloadError', 'Source', 'download_medmnist',
-           'download_medmnist3d_dataset', 'download_ixi_data', 'download_ixi_tiny', 'download_decathlon',
-           'decathlon_df', 'mednist_df', 'download_mednist']
+           'download_VesselMNIST3D', 'download_SynapseMNIST3D', 'DownloadError', 'Source', 'ArchiveError', 'unpack',
+           'download_medmnist', 'download_medmnist3d_dataset', 'download_ixi_data', 'download_ixi_tiny',
+           'download_decathlon', 'decathlon_df', 'mednist_df', 'download_mednist']
 
 # %% ../nbs/13_external_data.ipynb #6a4b1f8f
-import gzip, hashlib, io, itertools, json, lzma, os, re, shutil, tarfile, time, zipfile, zlib
+import bz2, errno, gzip, hashlib, io, itertools, json, lzma, math, os, re, shutil, stat, struct, tarfile, time, zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -161,48 +162,197 @@ def _fetched(
     finally: part.unlink()
 
 # %% ../nbs/13_external_data.ipynb #c2ddaedc
-_MAX_GROWTH, _FREE_GROWTH = 100, 100_000_000  # an archive may grow 100-fold, a small one to 100 MB
+class ArchiveError(ValueError):
+    "An archive that is damaged, or would do harm: one line, its name first"
 
 
-def _tar_members(archive):
-    "(name, bytes, kind, function that extracts into a folder) of each member, in order"
-    with tarfile.open(archive) as tar:
-        for m in tar:
-            kind = 'folder' if m.isdir() else 'file' if m.isfile() else 'link' if m.issym() or m.islnk() else 'device'
-            yield m.name, m.size, kind, partial(tar.extract, m, set_attrs=False, filter='data')
+class _Metered:
+    "A file of which a library may read so many bytes before it is allowed more, and nothing past `end`"
+    def __init__(self, file, budget, end=math.inf):
+        self.file, self.budget, self.end, self.at = file, budget, end, 0
+        self.allow(math.inf)
 
+    def allow(self, n):
+        self.room = self.limit = n
 
-def _zip_members(archive):
-    "As `_tar_members`, for a zip file"
-    with zipfile.ZipFile(archive) as z:
-        for m in z.infolist():
-            kind = 'link' if (m.external_attr >> 28) == 0o12 else 'folder' if m.is_dir() else 'file'
-            yield m.filename, m.file_size, kind, partial(z.extract, m)
+    def tell(self):
+        return self.at
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        at = offset + self.at if whence == io.SEEK_CUR else offset
+        if self.end < math.inf and at < self.at: raise EOFError('a size below 0')  # a tar is read forwards alone
+        if at > self.end: self.budget.too_much(at)
+        self.at = self.file.seek(at, whence if whence == io.SEEK_END else io.SEEK_SET)
+        return self.at
+
+    def read(self, size=-1):
+        least = max(size, 0)
+        if self.at + least > self.end: self.budget.too_much(self.at + least)
+        if least > self.room: self.budget.refuse(f'has a header of more than {self.limit:,} bytes')
+        if size < 0: size = -1 if self.room == math.inf else self.room
+        data = self.file.read(size)
+        self.at += len(data)
+        self.room -= len(data)
+        return data
 
 # %% ../nbs/13_external_data.ipynb #7d9f7ca8
 def _outside(name):
     "Whether an archive's member would land outside the folder it is unpacked into"
     parts = re.split(r'[\\/]', name)
-    return parts[0] == '' or ':' in parts[0] or '..' in parts
+    return parts[0] == '' or ':' in parts[0] or '..' in parts or '\0' in name
 
 
-def _unpack(
-    archive,  # Path of a tar (plain, gz, bz2 or xz) or a zip
-    folder,  # empty Path that takes the files
-    name,  # what to call the archive in an error
+class _Budget:
+    "What an archive may still hold; ArchiveError, before it is written, for a member that is too much or does not belong"
+    def __init__(self, name, max_bytes, max_files):
+        self.name, self.max_bytes, self.max_files, self.bytes, self.paths = name, max_bytes, max_files, 0, set()
+
+    def add(self, member, size, kind):
+        "The parts of the member's path"
+        parts = [p for p in re.split(r'[\\/]', member) if p not in ('', '.')]
+        shown = repr(member if len(member) < 80 else f'{member[:80]}…')
+        if _outside(member): self.refuse(f'member {shown} points outside of the folder')
+        if kind not in ('file', 'folder'): self.refuse(f'member {shown} {kind}, expected files and folders only')
+        if not parts and kind == 'file': self.refuse(f'member {shown} has no name')
+        if len(parts) > 50 or any(len(os.fsencode(p)) > 255 for p in parts): self.refuse(f'member {shown} has too long a name')
+        self.count(size)
+        self.paths.update('/'.join(parts[:i+1]) for i in range(len(parts)))
+        if len(self.paths) > self.max_files: self.refuse(f'holds more than {self.max_files:,} files and folders')
+        return parts
+
+    def count(self, size):
+        self.bytes += size
+        if self.bytes > self.max_bytes: self.too_much(self.bytes)
+
+    def too_much(self, size):
+        self.refuse(f'would unpack to {size:,} bytes or more, and {self.max_bytes:,} are allowed')
+
+    def refuse(self, why):
+        raise ArchiveError(f'{self.name}: {why}; not unpacked')
+
+# %% ../nbs/13_external_data.ipynb #c2fc87f5
+_MAC = re.compile(r'(^|[\\/])(\._|__MACOSX([\\/]|$)|\.DS_Store$)')
+
+
+def _write_member(
+    source,  # open file; None: a folder
+    target,  # Path
+    size,  # bytes it has to have
 ):
-    "Unpack into `folder`; DownloadError for an archive that is damaged or would do harm"
-    total, limit = 0, max(_FREE_GROWTH, _MAX_GROWTH * archive.stat().st_size)
+    "Write a member's bytes to a new file, or make a folder"
+    (target if source is None else target.parent).mkdir(parents=True, exist_ok=True)
+    if source is None: return
+    if size > shutil.disk_usage(target.parent).free: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+    with source, open(target, 'wb') as f:
+        for left in range(size, 0, -2**20):
+            block = source.read(min(2**20, left))
+            if len(block) < min(2**20, left): raise EOFError('a member is cut short')
+            f.write(block)
+
+# %% ../nbs/13_external_data.ipynb #5ce33138
+_MAX_HEADER = 2**20  # bytes of a tar member's header with its extensions
+
+
+def _opened(archive):
+    "The file `archive`, through gzip, bzip2 or xz where its first bytes say so"
+    with open(archive, 'rb') as f: start = f.read(6)
+    kinds = {b'\x1f\x8b': gzip, b'BZh': bz2, b'\xfd7zXZ\0': lzma}
+    module = next((module for magic, module in kinds.items() if start.startswith(magic)), None)
+    return open(archive, 'rb') if module is None else module.open(archive)
+
+
+def _unpack_tar(archive, folder, budget):
+    "Write the members of a tar into `folder`, in order"
+    with _opened(archive) as opened:
+        file, start = _Metered(opened, budget, end=budget.max_bytes), 0
+        file.allow(_MAX_HEADER)  # of the first, which is read here
+        with tarfile.open(fileobj=file, mode='r:', errorlevel=2) as tar:
+            while (m := tar.next()) is not None:
+                file.allow(math.inf)
+                tar.members = []  # which would keep them all
+                if m.size < 0: raise EOFError('a size below 0')
+                kind = ('has holes' if m.issparse() else 'folder' if m.isdir() else 'file' if m.isreg() else
+                        'is a link' if m.issym() or m.islnk() else 'is a device')
+                budget.count(max(m.offset_data - start, 0))
+                start = tar.offset  # of the next header
+                parts = budget.add(m.name, m.size, kind)
+                if not _MAC.search(m.name):
+                    _write_member(tar.extractfile(m) if kind == 'file' else None, folder.joinpath(*parts), m.size)
+                file.allow(_MAX_HEADER)
+
+# %% ../nbs/13_external_data.ipynb #2ffb6316
+def _zip_kind(member):
+    "'file', 'folder', or what is wrong with a member of a zip"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind == stat.S_IFLNK: return 'is a link'
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR): return 'is a device'
+    if member.flag_bits & 1: return 'needs a password'
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED): return 'is compressed in a way not read here'
+    return 'folder' if member.is_dir() else 'file'
+
+
+def _unpack_zip(archive, folder, budget):
+    "Write the members of a zip into `folder`, once all of them have been looked at"
+    with open(archive, 'rb') as opened:
+        file = _Metered(opened, budget)
+        file.allow(2**17 + 100*budget.max_files)
+        with zipfile.ZipFile(file) as z:
+            budget.count(max(os.path.getsize(archive) - z.start_dir, 0))  # the list itself
+            file.allow(math.inf)
+            members = [(m, budget.add(m.filename, m.file_size, _zip_kind(m))) for m in z.infolist()]
+            for m, parts in members:
+                if _MAC.search(m.filename): continue
+                _write_member(None if m.is_dir() else z.open(m), folder.joinpath(*parts), m.file_size)
+
+# %% ../nbs/13_external_data.ipynb #31cabd5d
+_MAX_GROWTH, _FREE_GROWTH = 100, 100_000_000  # an archive may grow 100-fold, a small one to 100 MB
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, RuntimeError, MemoryError,
+           NotImplementedError, ArithmeticError, LookupError, TypeError, ValueError)  # what broken headers make the libraries raise
+
+
+def _is_zip(archive):
+    with open(archive, 'rb') as f: start = f.read(265)
+    return start[257:262] != b'ustar' and zipfile.is_zipfile(archive)
+
+
+def unpack(
+    archive: str | Path,  # a zip, or a tar: plain, or compressed by gzip, bzip2 or xz
+    folder: str | Path,  # takes the files; made if it is not there, and empty if it is
+    *,
+    max_bytes: int | None = None,  # of all files and headers; None: 100 times the archive's size, and for a small one 100 MB
+    max_files: int = 100_000,  # files and folders
+    name: str | None = None,  # what an error calls the archive; None: its path
+) -> Path:  # `folder`
+    """Unpack an archive that a stranger made
+
+    ArchiveError for one that is damaged or would do harm, after which `folder` is as empty as before; FileExistsError if `folder` is
+    not empty; other OSErrors are those of the disk.
+    """
+    archive, folder = Path(archive), Path(folder)
+    if folder.exists() and any(folder.iterdir()): raise FileExistsError(f'{folder}: is not empty; expected a new folder')
+    if not stat.S_ISREG(archive.stat().st_mode): raise ArchiveError(f'{name or archive}: is no file; not unpacked')
+    allowed = max(_FREE_GROWTH, _MAX_GROWTH*archive.stat().st_size) if max_bytes is None else max_bytes
+    budget, made = _Budget(name or archive, allowed, max_files), not folder.exists()
     try:
-        if not tarfile.is_tarfile(archive) and not zipfile.is_zipfile(archive): raise DownloadError(f'{name}: neither a tar nor a zip archive')
-        for member, size, kind, extract in (_tar_members if tarfile.is_tarfile(archive) else _zip_members)(archive):
-            if _outside(member): raise DownloadError(f'{name}: member {member!r} points outside of the folder; not unpacked')
-            if kind not in ('file', 'folder'): raise DownloadError(f'{name}: member {member!r} is a {kind}, expected files and folders only; not unpacked')
-            total += size
-            if total > limit: raise DownloadError(f'{name}: would unpack to {total:,} bytes or more, from {archive.stat().st_size:,}; not unpacked')
-            _check_space(folder, size, f'{name}: member {member!r}')
-            if not re.search(r'(^|/)(\._|__MACOSX(/|$)|\.DS_Store$)', member): extract(path=folder)
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as e: raise DownloadError(f'{name}: damaged archive ({_short(e)})') from e
+        (_unpack_zip if _is_zip(archive) else _unpack_tar)(archive, folder, budget)
+        folder.mkdir(parents=True, exist_ok=True)
+    except BaseException as e:
+        if folder.exists(): shutil.rmtree(folder)
+        if not made: folder.mkdir()
+        if isinstance(e, ArchiveError) or not isinstance(e, _DAMAGE) and getattr(e, 'errno', 0) is not None: raise
+        raise ArchiveError(f'{name or archive}: {_why_damaged(archive, e)}; not unpacked') from None
+    return folder
+
+
+def _why_damaged(archive, error):
+    "Whether `archive` looks like one at all"
+    if _is_zip(archive): return f'damaged archive ({type(error).__name__}: {str(error)[:100]})'
+    with suppress(*_DAMAGE, OSError), _opened(archive) as f:
+        if f.read(512)[257:262] == b'ustar': return f'damaged archive ({type(error).__name__}: {str(error)[:100]})'
+    return 'neither a tar nor a zip archive, or damaged from its first bytes on'
 
 # %% ../nbs/13_external_data.ipynb #8e01e284
 def _present(folder):
@@ -235,7 +385,8 @@ def _obtain(
 # %% ../nbs/13_external_data.ipynb #aa417d8a
 def _build_archive(file, folder, name, inside=''):
     "Unpack, and insist on the layout: `inside` is the path in the archive that becomes the data set"
-    _unpack(file, folder, name)
+    try: unpack(file, folder, name=name)
+    except ArchiveError as e: raise DownloadError(str(e)) from None
     if not _present(folder/inside): raise DownloadError(f'{name}: holds no folder {inside!r}: not the published archive')
     return folder/inside
 

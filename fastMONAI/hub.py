@@ -6,13 +6,14 @@
 __all__ = ['HubError', 'push_to_hub', 'from_hub']
 
 # %% ../nbs/20_hub.ipynb #b1321515
-import hashlib, re, tempfile
-from contextlib import contextmanager
+import hashlib, json, os, re, shutil, tempfile, time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from . import __version__
 from .networks import build_network
-from .sharing import MAX_CONFIG, MedModel, ModelError, load_model, model_of, save_model
+from .sharing import MAX_CONFIG, MedModel, ModelError, load_model, model_file, model_of, save_model
 from .sharing import _loading, _read_config, _sha256
 
 # %% ../nbs/20_hub.ipynb #d5fe2ad8
@@ -69,7 +70,7 @@ def _what(e, api, repo_id, revision=None):
     return f'{type(e).__name__}: {said}'
 
 def _known_tags(api, repo_id):
-    tags = [t.name for t in api.list_repo_refs(repo_id).tags]
+    tags = [_line(t.get('name'), 100) for t in _json(api, repo_id, '/refs').get('tags', [])]
     return f'; it has the tags {", ".join(tags[:10])}' if tags else ''
 
 @contextmanager
@@ -106,8 +107,8 @@ def _upload(api, repo_id, folder, tag, message):
     "One commit with the three files; its hash"
     from huggingface_hub import CommitOperationAdd
     load = f'from_hub({repo_id!r})' if tag is None else f'from_hub({repo_id!r}, revision={tag!r})'
-    card = (folder/'README.md').read_text(encoding='utf-8').replace(_loading, load)
-    files = dict(zip(_FILES, (folder/'config.json', folder/'model.safetensors', card.encode())))
+    card = model_file(folder, 'README.md', max_bytes=MAX_CONFIG).read_text(encoding='utf-8').replace(_loading, load)
+    files = dict(zip(_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'), card.encode())))
     return api.create_commit(repo_id, [CommitOperationAdd(k, v) for k,v in files.items()], commit_message=message).oid
 
 _FILES = 'config.json', 'model.safetensors', 'README.md'
@@ -158,34 +159,127 @@ def _check_weights(folder, file):
     most = sum(v.numel()*v.element_size() + 1000 for v in state.values()) + 10_000 # with names and shapes
     if file.size > most: raise ModelError(f'{path}: {file.size:,} bytes, and the network of config.json has at most {most:,}')
 
-def _fetch(api, repo_id, file, revision):
-    "Download one file, or take it from the cache, and compare it with what the Hub lists"
-    path = Path(api.hf_hub_download(repo_id, file.rfilename, revision=revision))
-    found = _sha256(path) if file.lfs else hashlib.sha1(b'blob %d\0' % path.stat().st_size + path.read_bytes()).hexdigest()
-    if found != (file.lfs.sha256 if file.lfs else file.blob_id):
-        path.resolve().unlink(); path.unlink(missing_ok=True)
-        raise ModelError(f'{path}: is damaged, its hash is not the one that the Hub lists: it was removed, call again to download it anew')
+# %% ../nbs/20_hub.ipynb #390871e2
+_MAX_ANSWER = 20_000_000 # bytes of JSON
+_hashes = re.compile('[0-9a-f]{40}|[0-9a-f]{64}')
+
+@contextmanager
+def _answer(api, url, **headers):
+    "The open answer to a GET"
+    utils, user = _client().utils, dict(library_name=api.library_name, library_version=api.library_version)
+    headers = utils.build_hf_headers(token=api.token, **user) | {'Accept-Encoding': 'identity'} | headers
+    try:
+        with utils.get_session().stream('GET', url, headers=headers, timeout=30, follow_redirects=True) as r:
+            if r.status_code >= 400 and int(r.headers.get('Content-Length') or 0) < 10**6 and 'Content-Encoding' not in r.headers:
+                with suppress(ValueError): r._content = _bounded(r, 10**6) # what the client says of an error
+            utils.hf_raise_for_status(r)
+            if r.headers.get('Content-Encoding', 'identity') != 'identity': raise HubError(f'{url}: a packed answer, and a plain one was asked for')
+            yield r
+    except Exception as e:
+        if type(e).__name__ not in ('UnsupportedProtocol', 'TooManyRedirects'): raise
+        raise HubError(f'{url}: redirects to no address of http or https: {_line(e)}') from None
+
+def _bounded(answer, n):
+    "The bytes of an answer; ValueError for more than `n`"
+    data = b''
+    for block in answer.iter_raw():
+        data += block
+        if len(data) > n: raise ValueError(f'an answer of more than {n:,} bytes')
+    return data
+
+def _json(api, repo_id, path):
+    "What the Hub says of a repository"
+    with _answer(api, f'{api.endpoint}/api/models/{repo_id}{path}') as r:
+        try: found = json.loads(_bounded(r, _MAX_ANSWER))
+        except (ValueError, RecursionError) as e: raise HubError(f'{repo_id}: the Hub answered what is no JSON ({_line(e)})') from None
+    if not isinstance(found, dict): raise HubError(f'{repo_id}: the Hub answered what is no description of a repository')
+    return found
+
+# %% ../nbs/20_hub.ipynb #bc170afc
+def _blob(
+    api,
+    url, # of the file
+    path, # where it goes
+    size, # bytes that it has
+    is_right, # of a path: has the file the hash that the Hub lists?
+    attempts=5,
+):
+    "Download a file of the cache, which takes its name when it is whole and right; False where it is not right"
+    part, have = path.with_name(f'{path.name}.{os.getpid()}.incomplete'), 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for attempt in range(attempts):
+            try:
+                with _answer(api, url, **({'Range': f'bytes={have}-'} if have else {})) as r, open(part, 'r+b' if have else 'wb') as f:
+                    have = have if r.status_code == 206 else 0
+                    f.seek(have); f.truncate()
+                    for block in r.iter_raw():
+                        have += f.write(block)
+                        if have > size: return False
+                if have >= size: break
+            except Exception as e:
+                if attempt == attempts-1 or not _unreachable(e) or _status(e) is not None or have == 0: raise
+            time.sleep(attempt/2)
+        if have != size or not is_right(part): return False
+        os.replace(part, path)
+        return True
+    finally: part.unlink(missing_ok=True)
+
+def _place(blob, path):
+    "Let the name of a file in a snapshot lead to its bytes"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try: path.symlink_to(os.path.relpath(blob, path.parent))
+    except OSError: shutil.copyfile(blob, path) # Windows, mostly
+
+def _fetch(api, repo_id, file, folder):
+    "Take one file from the cache, or download it; its path in `folder`, the commit's. It is what the Hub lists"
+    path, listed = folder/file.rfilename, file.lfs.sha256 if file.lfs else file.blob_id
+    blob = folder.parent.parent/'blobs'/listed
+    def is_right(p): return (_sha256(p) if file.lfs else hashlib.sha1(b'blob %d\0' % p.stat().st_size + p.read_bytes()).hexdigest()) == listed
+    for found in (path, blob):
+        with suppress(FileNotFoundError, ModelError):
+            if is_right(model_file(folder if found == path else blob.parent, found.name, max_bytes=file.size)):
+                if found == blob: _place(blob, path)
+                return path
+    url = _client().hf_hub_url(repo_id, file.rfilename, revision=folder.name, endpoint=api.endpoint)
+    if not _blob(api, url, blob, file.size, is_right): raise ModelError(f'{path}: is damaged, its hash is not the one that the Hub lists: it was not kept, call again to download it anew')
+    _place(blob, path)
     return path
 
-# %% ../nbs/20_hub.ipynb #390871e2
+# %% ../nbs/20_hub.ipynb #6a6ff5d7
 @contextmanager
 def _named(folder, name):
     "Errors that speak of the repository, not of the cache"
     try: yield
     except (ModelError, FileNotFoundError) as e: raise ModelError(str(e).replace(str(folder), name)) from None
 
+def _listed(api, repo_id, revision):
+    "(commit, {name: file}) of a repository, all names and hashes of the right form"
+    from huggingface_hub.hf_api import ModelInfo
+    try:
+        info = ModelInfo(**_json(api, repo_id, f'/revision/{quote(revision, safe="")}?blobs=true'))
+        files = {f.rfilename: f for f in info.siblings if f.rfilename in _FILES}
+        wrong = [h for h in (info.sha, *(f.lfs.sha256 if f.lfs else f.blob_id for f in files.values())) if not _hashes.fullmatch(h)]
+        wrong += [f.size for f in files.values() if f.size is not None and not (type(f.size) is int and f.size >= 0)]
+        if len(info.sha) != 40: wrong.append(info.sha)
+    except (TypeError, KeyError, ValueError, AttributeError) as e: raise HubError(f'{repo_id}: the Hub answered what is no description of a repository ({_line(e)})') from None
+    if wrong: raise HubError(f'{repo_id}: the Hub lists {_line(wrong[0], 80)!r} where a hash or a size was expected')
+    return info.sha, files
+
 def _download(api, repo_id, revision):
     "The folder in the cache with the files of `revision`; its name is the commit"
-    info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=30)
-    name = f'{repo_id}@{info.sha}'
-    files = {f.rfilename: f for f in info.siblings if f.rfilename in _FILES}
+    sha, files = _listed(api, repo_id, revision)
+    name, home = f'{repo_id}@{sha}', Path(_client().constants.HF_HUB_CACHE)/f'models--{repo_id.replace("/", "--")}'
     _check_small(files, name)
-    folder = Path(api.hf_hub_download(repo_id, 'config.json', revision=revision)).parent # by its name, for when there is no network
-    if folder.name != info.sha: raise HubError(f'{repo_id}: {revision} changed while it was loaded: call again')
+    folder = home/'snapshots'/sha
     with _named(folder, name):
-        _fetch(api, repo_id, files['config.json'], info.sha)
+        _fetch(api, repo_id, files['config.json'], folder)
         _check_weights(folder, files['model.safetensors'])
-        for n in files.keys() - {'config.json'}: _fetch(api, repo_id, files[n], info.sha)
+        for n in files.keys() - {'config.json'}: _fetch(api, repo_id, files[n], folder)
+    if revision != sha: # by its name, for when there is no network
+        (home/'refs'/revision).parent.mkdir(parents=True, exist_ok=True)
+        (home/'refs'/revision).write_text(sha)
     return folder
 
 def _cached(api, repo_id, revision):
@@ -193,7 +287,9 @@ def _cached(api, repo_id, revision):
     hub = _client()
     try:
         for n in _FILES[:2]: path = api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)
-        return Path(path).parent
+        folder = Path(path).parent
+        if not _hashes.fullmatch(folder.name): raise HubError(f'{repo_id}: the cache names {folder.name!r} where a commit was expected: remove {hub.constants.HF_HUB_CACHE}')
+        return folder
     except hub.errors.LocalEntryNotFoundError:
         raise HubError(f'{repo_id}: {api.endpoint} cannot be reached, and revision {revision!r} is not in the cache {hub.constants.HF_HUB_CACHE}: load it once while online') from None
 

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import listify
 from torch import Tensor
 
-from .external_data import DownloadError, _unpack
+from .external_data import ArchiveError, unpack
 from .files import write_json, write_text, writing
 from .networks import build_network, network_spec
 from .preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
@@ -427,8 +427,8 @@ def from_bundle(
     folder = Path(folder)
     if folder.is_file():
         with tempfile.TemporaryDirectory() as tmp:
-            try: _unpack(folder, Path(tmp), str(folder))
-            except DownloadError as e: raise ModelError(str(e)) from None
+            try: unpack(folder, tmp)
+            except ArchiveError as e: raise ModelError(str(e)) from None
             return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))), Path(tmp)), device, weights, skip_unknown)
     config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json'), _read(folder, 'configs/metadata.json')
     network = _network(config)

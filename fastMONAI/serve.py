@@ -6,18 +6,18 @@
 __all__ = ['UploadError', 'make_app', 'serve']
 
 # %% ../nbs/26_serve.ipynb #12ea26c4
-import base64, html, io, logging, math, mmap, os, re, secrets, shutil, signal, socket, stat, struct, tempfile, threading, zipfile, zlib
+import base64, html, io, json, logging, math, mmap, os, re, secrets, shutil, signal, socket, tempfile, threading, time
 from collections import OrderedDict
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import numpy as np, pandas as pd
 import torch
 from fastcore.basics import listify
 from PIL import Image
 
+from .external_data import ArchiveError, unpack
 from .image_io import image_files, read_header, _is_dicom, _stem, _suffix
 from .preprocessing import Resample
 from .sharing import MedModel, load_model, model_card, model_of
@@ -29,50 +29,19 @@ from .vision_plot import label_colors, robust_window, _colour, _layout
 class UploadError(ValueError):
     "What was sent cannot be used: one line, the file's name first"
 
-_MAX_FILES, _MAX_DIRECTORY = 10_000, 4 * 2**20 # of an archive: files, and bytes of the list of them
-_damaged = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeError, OSError)
+_MAX_FILES = 10_000 # of an archive
 
 def _mb(n_bytes): return f'{n_bytes / 2**20:,.0f} MB'
 
-def _check_entry(name, entry):
-    "Refuse an entry of an archive that is not a plain file inside its folder"
-    path = PurePosixPath(entry.filename.replace('\\', '/'))
-    wrong = ('lies outside the archive' if not path.parts or path.is_absolute() or '..' in path.parts or re.match('[A-Za-z]:', entry.filename) else
-             'is a link' if stat.S_ISLNK(entry.external_attr >> 16) else
-             'needs a password' if entry.flag_bits & 1 else
-             'is compressed in a way not read here' if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else '')
-    if wrong: raise UploadError(f'{name}: refused: {entry.filename[:80]!r} {wrong}')
-
-def _check_archive(path, max_bytes):
-    "Entries of the archive at `path` that are files, all of them safe to write"
-    with open(path, 'rb') as f: end = zipfile._EndRecData(f)
-    if end is None: raise zipfile.BadZipFile
-    if end[zipfile._ECD_SIZE] > _MAX_DIRECTORY: raise UploadError(f'{path.name}: refused: holds more than {_MAX_FILES:,} files')
-    with zipfile.ZipFile(path) as archive: entries = [e for e in archive.infolist() if not e.is_dir()]
-    if len(entries) > _MAX_FILES: raise UploadError(f'{path.name}: refused: holds {len(entries):,} files, more than {_MAX_FILES:,}')
-    for e in entries: _check_entry(path.name, e)
-    total = sum(e.file_size for e in entries)
-    if total > max_bytes: raise UploadError(f'{path.name}: refused: unpacks to {_mb(total)}, more than the {_mb(max_bytes)} allowed')
-    return entries
-
-# %% ../nbs/26_serve.ipynb #982bacff
 def _unzip(
     path, # of the archive
     folder, # where to; made
     max_bytes, # of all unpacked files together
 ):
-    "Unpack a zip archive, or refuse it with an `UploadError` before anything is written"
-    path, folder = Path(path), Path(folder)
-    try:
-        entries = _check_archive(path, max_bytes)
-        with zipfile.ZipFile(path) as archive:
-            for e in entries:
-                target = folder.joinpath(*PurePosixPath(e.filename.replace('\\', '/')).parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(e) as src, open(target, 'xb') as dst: shutil.copyfileobj(src, dst, 2**20)
-    except UploadError: raise
-    except _damaged: raise UploadError(f'{path.name}: is no zip archive, or is damaged') from None
-    return folder
+    "Unpack an archive, or refuse it with an `UploadError`"
+    path = Path(path)
+    try: return unpack(path, folder, max_bytes=max_bytes, max_files=_MAX_FILES, name=path.name)
+    except ArchiveError as e: raise UploadError(str(e)) from None
 
 # %% ../nbs/26_serve.ipynb #cd4b1243
 _elsewhere = re.compile(rb'(?i)(?:elementdatafile|data ?file)\s*+[:=]\s*+(?!local\s)')
@@ -255,7 +224,7 @@ def _one_line(e, uploads, folder):
 class _Service:
     "A model, and the cases that pages have open"
     def __init__(self, model, max_bytes, folder=None, most=8):
-        self.model, self.max_bytes, self.folder, self.most = model, max_bytes, folder, most
+        self.model, self.max_bytes, self.folder, self.most, self.uploads = model, max_bytes, folder, most, None
         self.cases, self.busy, self.lock = OrderedDict(), {}, threading.Lock() # busy: {key: closed in the meantime?}
 
     def predict(self, key, uploads, tell=lambda share, what: None): # `key`: of the page
@@ -305,7 +274,50 @@ class _Service:
 
     def file(self, token, name):
         "The path of a download, or None"
-        return next((c.files.get(name) for c in list(self.cases.values()) if secrets.compare_digest(c.token, token)), None)
+        return next((c.files.get(name) for c in list(self.cases.values()) if secrets.compare_digest(c.token.encode(), token.encode(errors='replace'))), None)
+
+# %% ../nbs/26_serve.ipynb #64ab00de
+class _Uploads:
+    "Files that were uploaded, by addresses that cannot be guessed"
+    def __init__(self, parent=None, hours=24):
+        self.folder, self.hours, self.lock = tempfile.TemporaryDirectory(prefix='uploads-', dir=parent), hours, threading.Lock()
+        self.files = {} # {address: [path, page or None, time]}
+
+    def add(self,
+        file, # open, with the bytes
+        name, # that the sender gave it
+    ): # its address
+        "Keep a file; what no page has named after a day goes"
+        for a in [a for a,(_,_,t) in list(self.files.items()) if time.time() - t > self.hours*3600]: self._remove(a)
+        key, name = secrets.token_urlsafe(24), _plain_name(name)
+        path = Path(self.folder.name)/key/name
+        path.parent.mkdir()
+        with open(path, 'xb') as f: shutil.copyfileobj(file, f, 2**20)
+        self.files[f'{key}/{name}'] = [path, None, time.time()]
+        return f'{key}/{name}'
+
+    def paths(self, addresses, page):
+        "Paths of files of this page, or an `UploadError` that does not tell why not"
+        with self.lock:
+            found = [self.files.get(a) if isinstance(a, str) else None for a in addresses]
+            if any(f is None or f[1] not in (None, page) for f in found): raise UploadError('this file was not uploaded here: upload it again')
+            for f in found: f[1] = page
+        return [str(f[0]) for f in found]
+
+    def is_of(self, path, page): return any(str(f[0]) == str(path) and f[1] == page for f in list(self.files.values()))
+
+    def close(self, page):
+        "Remove the files of a page"
+        for a in [a for a,f in list(self.files.items()) if f[1] == page]: self._remove(a)
+
+    def _remove(self, address):
+        found = self.files.pop(address, None)
+        if found is not None: shutil.rmtree(found[0].parent, ignore_errors=True)
+
+def _plain_name(name):
+    "The name of a file without folders, and without what a file system, or a table, might take for something else"
+    name = re.sub(r'[^\w.,+()= -]', '_', re.split(r'[\\/]', str(name or ''))[-1]).lstrip('. -')
+    return name[-150:] or 'file'
 
 # %% ../nbs/26_serve.ipynb #195be7b8
 def _gradio():
@@ -317,6 +329,7 @@ def _gradio():
 
 _css = '''
 #left {max-width: 480px}
+#files .file-preview a {pointer-events: none}
 .fm-picture {position: relative; margin: 0 auto; background: black}
 .fm-picture img {width: 100%; height: 100%; margin: 0; display: block; image-rendering: pixelated}
 .fm-picture span {position: absolute; color: white; font: bold 14px sans-serif; text-shadow: 0 0 3px black}
@@ -380,10 +393,10 @@ def _page(service, max_mb):
 def _connect(gr, page, service, parts):
     "Say what happens when the button is pressed, a slider moved, or the page closed"
     files, button, status, box, opacity, channel, pictures, sliders = parts
-    names, sent = list(_planes) if service.model.ndim == 3 else ['image'], {}
+    names = list(_planes) if service.model.ndim == 3 else ['image']
 
     def predict(request: gr.Request, uploads, opacity, channel, progress=gr.Progress(track_tqdm=True)):
-        try: case = service.predict(request.session_hash, listify(uploads), lambda share, what: progress(share, desc=what))
+        try: case = service.predict(request.session_hash, _own(service, request, uploads), lambda share, what: progress(share, desc=what))
         except UploadError as e: return [_error_html(e), gr.update(visible=False), *[gr.skip()]*(2*len(names))]
         at, last = ([f(_planes.get(n, (0,))[0]) for n in names] for f in (case.best_slice, lambda plane: case.n_slices(plane)-1))
         return [_table_html(case), gr.update(visible=True), *[_picture_html(case, n, i, channel, opacity) for n,i in zip(names, at)],
@@ -401,12 +414,16 @@ def _connect(gr, page, service, parts):
     button.click(predict, [files, opacity, channel], [status, box, *pictures, *sliders], concurrency_limit=1, show_progress_on=status, api_visibility='private')
     for n,s,p in zip(names, sliders, pictures): s.input(drawer([n]), [opacity, channel, s], p, trigger_mode='always_last', **own)
     for s in (opacity, channel): s.input(drawer(names), [opacity, channel, *sliders], pictures, trigger_mode='always_last', **own)
-    def note(request: gr.Request, uploads): sent.setdefault(request.session_hash, set()).update(listify(uploads))
     def close(request: gr.Request):
         service.close(request.session_hash)
-        for f in sent.pop(request.session_hash, set()).difference(*sent.values()): Path(f).unlink(missing_ok=True)
-    files.upload(note, files, None, **own)
+        service.uploads.close(request.session_hash)
     page.unload(close)
+
+def _own(service, request, uploads):
+    "Paths of files that this page uploaded; the guard has seen to that, and this looks again"
+    paths = [str(p) for p in listify(uploads)]
+    if not all(service.uploads.is_of(p, request.session_hash) for p in paths): raise UploadError('this file was not uploaded here: upload it again')
+    return paths
 
 def _error_html(e): return f'<div class="fm-error" role="alert">{html.escape(str(e))}</div>'
 
@@ -414,17 +431,47 @@ def _error_html(e): return f'<div class="fm-error" role="alert">{html.escape(str
 _policy = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
            "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
 _local = '127.0.0.1', 'localhost', '::1'
+_MAX_CALL = 2**18 # bytes of a request that is no upload
+_calls = '/gradio_api/queue/join', '/gradio_api/run/predict'
+_open = dict(GET=re.compile(r'/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static|svelte)(/[\w@~+-][\w.@~+-]*)+|'
+                            r'/prediction/[\w-]+/[^/]+|/gradio_api/(theme\.css|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+)', re.ASCII),
+             POST=re.compile('/gradio_api/upload|' + '|'.join(map(re.escape, _calls))))
 
+def _is_open(method, path): return bool(_open.get('GET' if method == 'HEAD' else method, re.compile('(?!)')).fullmatch(path))
+
+# %% ../nbs/26_serve.ipynb #a0b52272
+def _call(
+    body, # JSON of a request
+    uploads, # `_Uploads`
+): # JSON for Gradio
+    "A page's request, written anew; ValueError for what no page sends, UploadError for a file that is not its own"
+    d = json.loads(body)
+    page, n = d['session_hash'], d['fn_index']
+    if not (isinstance(page, str) and re.fullmatch(r'[\w-]{1,64}', page, re.ASCII) and type(n) is int): raise ValueError('no request of the page')
+    trigger = d.get('trigger_id')
+
+    def value(v):
+        if v is None or type(v) in (bool, int) or type(v) is float and math.isfinite(v): return v
+        if not (isinstance(v, list) and all(isinstance(f, dict) for f in v)): raise ValueError('no value of the page')
+        paths = uploads.paths([f.get('path') for f in v], page)
+        return [dict(path=p, meta={'_type': 'gradio.FileData'}) for p in paths]
+    data = [value(v) for v in d['data']] if isinstance(d['data'], list) else []
+    return json.dumps(dict(data=data, fn_index=n, session_hash=page, event_data=None, trigger_id=trigger if type(trigger) is int else None)).encode()
+
+# %% ../nbs/26_serve.ipynb #40989740
 class _Guard:
     "What every request passes, as ASGI middleware"
-    def __init__(self, app, hosts, max_bytes): self.app, self.hosts, self.max_bytes = app, hosts, max_bytes # hosts: names to answer to; None: any
+    def __init__(self, app, uploads, max_bytes): self.app, self.uploads, self.max_bytes = app, uploads, max_bytes
 
     async def __call__(self, scope, receive, send):
-        if scope['type'] != 'http': return await self.app(scope, receive, send)
-        headers, left = {k.decode('latin1').lower(): v.decode('latin1') for k,v in scope['headers']}, self.max_bytes
-        host = urlsplit('//' + headers.get('host', '')).hostname
-        if self.hosts and host not in self.hosts: return await _refuse(send, 400, f'this server is not called {host}')
-        if int(headers.get('content-length', 0)) > left: return await _refuse(send, 413, f'more than the {_mb(left)} allowed')
+        if scope['type'] == 'lifespan': return await self.app(scope, receive, send)
+        if scope['type'] != 'http' : return await send({'type': 'websocket.close'})
+        if not _is_open(scope['method'], scope['path']): return await _refuse(send, 404, 'not found')
+        headers = {k.decode('latin1').lower(): v.decode('latin1') for k,v in scope['headers']}
+        left = self.max_bytes if scope['path'] == '/gradio_api/upload' else _MAX_CALL
+        said = headers.get('content-length', '0')
+        if not re.fullmatch('[0-9]{1,18}', said): return await _refuse(send, 400, 'no length')
+        if int(said) > left: return await _refuse(send, 413, f'more than the {_mb(left)} allowed')
 
         async def bounded():
             nonlocal left
@@ -434,13 +481,46 @@ class _Guard:
         async def with_policy(message):
             if message['type'] == 'http.response.start': message['headers'] = [*message['headers'], (b'content-security-policy', _policy.encode()), (b'referrer-policy', b'no-referrer')]
             await send(message)
-        await self.app(scope, bounded, with_policy)
+        if scope['path'] not in _calls: return await self.app(scope, bounded, with_policy)
+        try: scope, receive = await self._checked(scope, bounded)
+        except (ValueError, TypeError, KeyError, RecursionError) as e: return await _refuse(send, 403, str(e) if isinstance(e, UploadError) else 'no request of the page')
+        await self.app(scope, receive, with_policy)
+
+    async def _checked(self, scope, receive):
+        "The request with its body written anew"
+        body, more = b'', True
+        while more:
+            message = await receive()
+            if message['type'] != 'http.request': raise ValueError('too long, or broken off')
+            body, more = body + message.get('body', b''), message.get('more_body', False)
+        body = _call(body, self.uploads)
+        headers = [(k, v) for k,v in scope['headers'] if k.lower() not in (b'content-length', b'transfer-encoding', b'content-type', b'content-encoding')]
+        scope = scope | dict(query_string=b'', headers=[*headers, (b'content-length', b'%d' % len(body)), (b'content-type', b'application/json')])
+        sent = [dict(type='http.request', body=body, more_body=False)]
+        async def again(): return sent.pop() if sent else await receive()
+        return scope, again
 
 async def _refuse(send, status, text):
-    await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/plain; charset=utf-8')]})
-    await send({'type': 'http.response.body', 'body': text.encode()})
+    await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json')]})
+    await send({'type': 'http.response.body', 'body': json.dumps({'detail': text}).encode()})
 
-# %% ../nbs/26_serve.ipynb #736c0304
+# %% ../nbs/26_serve.ipynb #96ce6c8f
+def _add_uploads(app, uploads, max_bytes):
+    "The address that takes files, and the one where the browser asks how far they are"
+    from fastapi import Request
+    from fastapi.responses import JSONResponse, PlainTextResponse
+    from starlette.concurrency import run_in_threadpool
+
+    async def upload(request:Request):
+        async with request.form(max_files=1000, max_fields=10) as form:
+            files = [f for k,f in form.multi_items() if k == 'files' and not isinstance(f, str)]
+            if any(f.size > max_bytes for f in files): return PlainTextResponse(f'more than the {_mb(max_bytes)} allowed', 413)
+            return JSONResponse([await run_in_threadpool(uploads.add, f.file, f.filename) for f in files])
+    async def progress(): return PlainTextResponse('data: {"msg": "done"}\n\n', media_type='text/event-stream')
+    app.add_api_route('/gradio_api/upload', upload, methods=['POST'])
+    app.add_api_route('/gradio_api/upload_progress', progress)
+
+# %% ../nbs/26_serve.ipynb #2e95f1a4
 def _model(model, device):
     if isinstance(model, (str, Path)): return load_model(model, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     model = model_of(model)
@@ -457,19 +537,26 @@ def make_app(
     gr = _gradio()
     from fastapi import FastAPI
     from fastapi.responses import FileResponse, PlainTextResponse
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
     service = _Service(_model(model, device), max_unpacked_mb * 2**20)
+    parent = Path(gr.utils.get_upload_folder()) # of Gradio, which would copy a file from elsewhere
+    parent.mkdir(parents=True, exist_ok=True)
+    service.uploads = _Uploads(parent)
 
     @asynccontextmanager
     async def lifespan(app):
         yield
         service.close_all()
+        service.uploads.folder.cleanup()
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get('/prediction/{token}/{name}')
     def download(token:str, name:str):
         path = service.file(token, name)
         return PlainTextResponse('this case was closed: predict it again', 404) if path is None else FileResponse(path, filename=name)
-    app.add_middleware(_Guard, hosts=_local if host in _local else None, max_bytes=(max_upload_mb + 1) * 2**20)
+    _add_uploads(app, service.uploads, max_upload_mb * 2**20)
+    app.add_middleware(_Guard, uploads=service.uploads, max_bytes=(max_upload_mb + 1) * 2**20)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_local, '[::1]'] if host in _local else ['*'], www_redirect=False)
     return gr.mount_gradio_app(app, _page(service, max_upload_mb), '/', server_name=host, footer_links=[], run_history=False, enable_monitoring=False, ssr_mode=False,
                                pwa=False, mcp_server=False, max_file_size=f'{max_upload_mb}mb', css=_css, theme=gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['monospace']))
 

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['TASKS', 'INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'ModelError', 'MedModel', 'task_of', 'model_of',
-           'validation_metrics', 'card_metadata', 'model_card', 'save_model', 'load_model']
+           'validation_metrics', 'card_metadata', 'model_card', 'save_model', 'model_file', 'load_model']
 
 # %% ../nbs/19_sharing.ipynb #4e4564f9
-import hashlib, json, math, re
+import hashlib, json, math, os, re, stat
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from importlib.metadata import version
@@ -447,10 +447,33 @@ def _check_types(d, types):
     wrong = next((k for k,t in types.items() if not isinstance(d[k], t)), None)
     if wrong: raise ValueError(f'{wrong} is {str(d[wrong])[:50]!r}')
 
+def model_file(
+    folder:str|Path, # of a model
+    name:str, # of a file in it: 'config.json', 'model.safetensors' or 'README.md'
+    *,
+    max_bytes:int|None=None,
+)->Path: # its path
+    """A file of a model's folder, if it is one that may be read
+
+    FileNotFoundError where it is missing; ModelError for a device or a pipe, which may never end; for a link out of the folder, unless it is the
+    Hub's cache, whose files are links to others of the same cache; and for more than `max_bytes`.
+    """
+    folder = Path(folder)
+    path, home = folder/name, folder.resolve()
+    try: real, found = path.resolve(strict=True), path.stat()
+    except FileNotFoundError: raise FileNotFoundError(f'{path}: no such file; expected the folder that save_model wrote, with config.json and model.safetensors') from None
+    except (OSError, RuntimeError) as e: raise ModelError(f'{path}: cannot be read ({getattr(e, "strerror", None) or "a link to itself"})') from None
+    if not stat.S_ISREG(found.st_mode): raise ModelError(f'{path}: is no regular file; expected the files that save_model wrote')
+    cached = home.parent.name == 'snapshots' and _commit.fullmatch(home.name) and len(home.parents) > 2 # cache/models--user--name/snapshots/commit
+    if not real.is_relative_to(home.parents[2] if cached else home): raise ModelError(f'{path}: is a link out of its folder, to {real}; expected the file itself')
+    if max_bytes is not None and found.st_size > max_bytes: raise ModelError(f'{path}: {found.st_size:,} bytes, expected at most {max_bytes:,}')
+    return path
+
+_commit = re.compile('[0-9a-f]{40}')
+
 def _read_config(path):
     "The configuration, in JSON of this version"
-    if not path.exists(): raise FileNotFoundError(f'{path}: no such file; expected the folder that save_model wrote, with config.json and model.safetensors')
-    if path.stat().st_size > MAX_CONFIG: raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG:,}')
+    path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: is not JSON') from None
     if not isinstance(d, dict) or d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
@@ -476,9 +499,13 @@ def _from_json(network, d):
                     postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **{k: d[k] for k in _plain_fields})
 
 # %% ../nbs/19_sharing.ipynb #3c75f24a
+def _max_weights(network):
+    "Bytes of a file with the weights of `network`, with names and shapes, at most; generous, so that weights of another network get their own error"
+    return 2*sum(v.numel()*v.element_size() + 1000 for v in network.state_dict().values()) + 2**20
+
 def _load_weights(path, network):
     "Put the weights of a safetensors file into `network`, if they are that network's"
-    if not path.exists(): raise FileNotFoundError(f'{path}: no such file')
+    path = model_file(path.parent, path.name, max_bytes=_max_weights(network))
     wanted = {k: (list(v.shape), str(v.dtype)) for k,v in network.state_dict().items()}
     try:
         with safe_open(path, 'pt') as f:
