@@ -19,7 +19,7 @@ FLOORS = dict(
     files=0, file_checks=0, geometry=0, image_io=1, vision_plot=2, vision_core=3,
     preprocessing=4, cache=4, sliding_window=4, vision_loss=4, vision_metrics=4, uncertainty=4, dicom_seg=4, dataset_info=4, external_data=4,
     postprocessing=5, vision_augmentation=5, batch_augmentation=6, vision_data=6, training_step=7, networks=6, sharing=7,
-    hub=8, monai_bundle=8, onnx_export=8, vision_learner=8, vision_inference=9, vision_interpret=9, serve=11, demo=11, cli=12, vision_all=13)
+    hub=8, monai_bundle=8, onnx_export=8, vision_learner=8, vision_inference=9, prediction_folder=10, vision_interpret=9, serve=11, demo=11, cli=12, vision_all=13)
 # Slow to import and not always needed: to be imported inside the functions that use them
 LAZY = {'torchio', 'SimpleITK', 'pydicom', 'nilearn', 'medmnist', 'skimage', 'mlflow', 'nbdev', 'huggingface_hub', 'highdicom', 'onnx', 'onnxruntime', 'gradio'}
 

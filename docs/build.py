@@ -27,7 +27,7 @@ def run_notebooks():
     return BUILD/'nbs'
 
 
-def page_name(notebook): return re.sub(r'^\d+_', '', notebook.stem)
+def page_name(notebook): return re.sub(r'^\d+[a-z]?_', '', notebook.stem)
 
 
 def label(module, name):
@@ -77,7 +77,7 @@ def link_names(nb, labels):
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
-        cell.source = re.sub(r'\]\(\d+_(\w+\.ipynb)\)', r'](/api/\1)', cell.source)  # from one module's notebook to another's
+        cell.source = re.sub(r'\]\(\d+[a-z]?_(\w+\.ipynb)\)', r'](/api/\1)', cell.source)  # from one module's notebook to another's
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
         cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
 

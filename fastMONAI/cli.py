@@ -19,10 +19,11 @@ def _demo(args):
 
 def _predict(args):
     warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
-    from fastMONAI.vision_inference import predict_folder
+    from fastMONAI.prediction_folder import predict_folder
     from fastMONAI.sharing import load_model
     source = args.input[0] if len(args.input) == 1 else args.input
-    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers, tta=args.tta, overlap=args.overlap, uncertainty=args.uncertainty)
+    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers, tta=args.tta,
+                           overlap=args.overlap, uncertainty=args.uncertainty)
     failed = int((table.status == 'failed').sum())
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
     return 1 if failed else 0
@@ -47,10 +48,12 @@ def _at_least(low):
 
 # %% ../nbs/28_cli.ipynb #dce8f50e
 def _add_predict(commands):
-    predict = commands.add_parser('predict', allow_abbrev=False, help='predict images, each on its own grid, with a model that save_model wrote', formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    predict = commands.add_parser('predict', allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+                                  help='predict images, each on its own grid, with a model that save_model wrote')
     predict.add_argument('input', nargs='+', metavar='INPUT', help='a folder of images, or images')
     predict.add_argument('--model', metavar='FOLDER', action='append', required=True, help='what save_model wrote; several times: an ensemble')
-    predict.add_argument('--out', metavar='FOLDER', required=True, help='folder for the predictions; what it already holds is not done again')
+    predict.add_argument('--out', metavar='FOLDER', required=True,
+                         help='folder for the predictions, not of the images; what is done there already is not done again')
     predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
     predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5, help="of windows, from 0 to below 1, or 'auto'")
     predict.add_argument('--tta', action='store_true', help='average over mirror images')

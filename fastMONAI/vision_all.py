@@ -33,6 +33,7 @@ from .monai_bundle import *
 from .onnx_export import *
 from .vision_learner import *
 from .vision_inference import *
+from .prediction_folder import *
 from .vision_interpret import *
 from .serve import *
 
