@@ -15,12 +15,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from fastai.callback.mixup import CutMix, MixHandler
 from fastcore.basics import noop, patch
 from nibabel.orientations import io_orientation
 
 from .geometry import Geometry, spacing_of
 from .preprocessing import transform_from_spec, _no_image, _positive
 from .vision_augmentation import RandomCutout, RandomTransform, _array_axes, _axis_pairs, _int_axes, _interval, _named_axes, _probability
+from .vision_augmentation import left_right_axis, swap_channels, swap_labels, _swap, _with_swap
 from .vision_core import MedBase, MedImage, MedMask
 
 # %% ../nbs/15_batch_augmentation.ipynb #bc5075f3
@@ -223,15 +225,19 @@ class BatchFlip(_Part):
         axes='LRAPIS', # Directions as letters or words, array axes, or several of them
         p=0.5, # Probability that an item is transformed at all
         flip_probability=0.5, # Probability of each axis to be flipped, if so
+        *,
+        swap:list|str=None, # As for `RandomFlip`: labels (or channels) that change places with left and right
     ):
         super().__init__(p)
-        self.axes, self.flip_probability = axes, _probability(flip_probability, 'flip_probability')
+        self.axes, self.flip_probability, self.swap = axes, _probability(flip_probability, 'flip_probability'), _swap(swap)
         _named_axes(axes)
     def draw_items(self, o, items):
         x, names = first_batch(o), _named_axes(self.axes)
         everywhere = set(_axis_pairs) <= set(names)                       # spares a look at each item's orientation
         may = _rows_of(range(x.ndim-2) if everywhere else _array_axes(names, x[i]) for i in items.tolist())
+        if self.swap == 'leave_out': may &= ~_rows_of([left_right_axis(x[i])] for i in items.tolist())
         return dict(axes=may & (torch.rand(len(items), 3) < self.flip_probability))
+    def for_sides(self, swap): return _with_swap(self, swap)
     def from_items(self, o, params):
         items, given = _given(o, params)
         return dict(items=items, axes=_rows_of(p['axes'] for p in given))
@@ -401,13 +407,16 @@ class BatchSpatial(BatchTransform):
     def from_items(self, o, params):
         "As for other transforms; each item's parameters are a dictionary such as `dict(affine=..., flip=...)`"
         return {k: p.from_items(o, [None if i is None else i.get(k) for i in params]) for k,p in self.parts.items()}
-    def apply(self, o, params): return self._move(o, *_maps(first_batch(o), params))
+    def apply(self, o, params): return self._swap_sides(self._move(o, *_maps(first_batch(o), params)), params)
+    def for_sides(self, swap):
+        flip = self.flip if self.flip is None else self.flip.for_sides(swap)
+        return self if flip is self.flip else BatchSpatial(self.affine, self.elastic, flip, self.default_pad_value)
     def invert(self, o, params):
         "Undo affine map and flips; what was bent cannot be undone"
         linear, shift, bend = _maps(first_batch(o), params)
         if bend is not None: raise NotImplementedError('an elastic deformation cannot be undone')
         linear = torch.linalg.inv(linear)
-        return self._move(o, linear, -(linear @ shift[...,None])[...,0], None)
+        return self._swap_sides(self._move(o, linear, -(linear @ shift[...,None])[...,0], None), params)
     def to_spec(self):
         parts = {k: None if getattr(self, k) is None else getattr(self, k).to_spec() for k in ('affine', 'elastic', 'flip')}
         return dict(name='BatchSpatial', args=dict(parts, default_pad_value=self.default_pad_value))
@@ -434,6 +443,21 @@ def _move(self:BatchSpatial, o, linear, shift, bend):
 def _flip_items(self:BatchSpatial, xs, outs, which, axes):
     for _,rows in _chunks(which.nonzero()[:,0], outs[0].device):
         for x,out in zip(xs, outs): out[rows] = x.as_subclass(Tensor)[rows].flip([a+2 for a in axes.tolist()])
+
+# %% ../nbs/15_batch_augmentation.ipynb #1f98bd8a
+@patch
+def _swap_sides(self:BatchSpatial, o, params):
+    "`o` with the labels of left and right exchanged in the masks of the items that were mirrored"
+    pairs, drawn = getattr(self.flip, 'swap', None), params.get('flip', {'items': ()})
+    if not isinstance(pairs, list) or not pairs or not len(drawn['items']): return o
+    x = first_batch(o)
+    axis = {i: left_right_axis(x[i]) for i in drawn['items'].tolist()}
+    items = [i for (i,a),flipped in zip(axis.items(), drawn['axes'].tolist()) if a is not None and flipped[a]]
+    def _swapped(mask):
+        out = mask.as_subclass(Tensor).clone()
+        for i in items: out[i] = swap_channels(out[i], pairs) if out.shape[1] > 1 else swap_labels(out[i], pairs)
+        return mask.new_grid(out, mask.affine)
+    return _map_batch(o, noop, _swapped) if items else o
 
 # %% ../nbs/15_batch_augmentation.ipynb #e8a7e533
 @patch
@@ -741,17 +765,31 @@ def aug_transforms3d(
     p_lighting=0.15, # Probability of each of the intensity changes
     dim2='auto', # In the plane: True, False, or 'auto', where slices are thick
     xtra_tfms=None, # More batch transforms, put at the end
+    *,
+    swap:list|str=None, # Labels that change places with left and right, as for `RandomFlip`
 )->list:
     "Batch transforms for training: one for all that moves, then noise, blur, brightness, contrast, low resolution and gamma"
     affine = BatchAffine((min_zoom, max_zoom), max_rotate*mult, isotropic=True, dim2=dim2, p=p_affine) if p_affine else None
     bend = BatchElastic(max_displacement=elastic*mult, dim2=dim2, p=p_affine) if elastic else None
-    flip = BatchFlip(flip_axes, p=1) if flip_axes is not None else None
+    flip = BatchFlip(flip_axes, p=1, swap=swap) if flip_axes is not None else None
     moving = [BatchSpatial(affine, bend, flip)] if affine or bend or flip else []
     around = lambda v: (max(0., 1 - v*mult), 1 + v*mult)
     light = [BatchNoise(std=0.1*mult, p=p_lighting), BatchBlur((0.5*mult, mult), in_voxels=True, p=p_lighting),
              BatchBrightness(around(0.25), p=p_lighting), BatchContrast(around(0.25), p=p_lighting),
              BatchAnisotropy(downsampling=1+mult, all_axes=True, dim2=dim2, p=p_lighting), BatchGamma(0.35*mult, p=p_lighting)]
     return moving + (light if p_lighting and mult else []) + list(xtra_tfms or [])
+
+# %% ../nbs/15_batch_augmentation.ipynb #8cedb3a7
+@patch
+def before_fit(self:MixHandler):
+    "TypeError where the targets are masks, whose labels cannot be mixed, and of `CutMix` in 3D"
+    data, name = getattr(self.dls.train, 'dataset', ()), type(self).__name__
+    item = data[0] if len(data) else ()
+    if any(isinstance(o, MedMask) for o in item[1:]):
+        raise TypeError(f'{name} would mix the label numbers of masks: leave it out; '
+                        'BatchCutout() or aug_transforms3d() in batch_tfms vary a segmentation')
+    if isinstance(self, CutMix) and isinstance(item[0] if item else None, MedImage) and item[0].ndim == 4:
+        raise TypeError('CutMix cuts rectangles from 2D images, and these are volumes: use MixUp or BatchCutout()')
 
 # %% ../nbs/15_batch_augmentation.ipynb #eef9af7e
 def batch_transform_from_spec(

@@ -112,7 +112,8 @@ def _postprocessing(model, n):
 
 def _inferer(model):
     if model.patch_size is None: return dict(_target_='SimpleInferer')
-    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5, mode='gaussian')
+    beyond = dict(cval=model.fill) if model.fill else {}
+    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5, mode='gaussian') | beyond
 
 _WEIGHTS = ("$setattr(@inferer, 'roi_weight_map', (lambda a, b, c: a[:, None, None] * b[:, None] * c)"
             '(*[torch.exp(((p - 1)**2 / 4 - (torch.arange(p) - (p - 1) / 2)**2) / (2 * (p / 8)**2)) for p in {}])[None, None])')

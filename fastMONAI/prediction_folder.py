@@ -98,7 +98,8 @@ def _model_signature(models):
             h.update(k.encode())
             if v.numel(): h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         steps = transforms_to_specs([*m.preprocessing, *m.postprocessing])
-        parts = [m.task, m.channels, steps, m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.opening]
+        parts = [m.task, m.channels, steps, m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.fill,
+                 m.opening]
         h.update(json.dumps([_words(m.network), *parts]).encode())
     return h.hexdigest()
 

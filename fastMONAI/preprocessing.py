@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['map_item', 'MedTransform', 'Reorder', 'Resample', 'ZNormalization', 'RescaleIntensity', 'NormalizeIntensity',
-           'PadOrCrop', 'CropForeground', 'BinaryConverter', 'BraTSMaskConverter', 'transform_from_spec',
+           'PadOrCrop', 'ResizeTo', 'CropForeground', 'BinaryConverter', 'BraTSMaskConverter', 'transform_from_spec',
            'transforms_to_specs', 'transforms_from_specs']
 
 # %% ../nbs/04_preprocessing.ipynb #e4da3513
@@ -12,6 +12,7 @@ import inspect
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from fasttransform import Transform
 
@@ -217,16 +218,14 @@ class PadOrCrop(MedTransform):
         mask_name=None, # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
     ):
         super().__init__()
-        if not isinstance(padding_mode, (int, float)) and padding_mode not in ('minimum', 'maximum', 'mean', 'median'):
-            raise ValueError(f"padding_mode must be a number, 'minimum', 'maximum', 'mean' or 'median', not {padding_mode!r}")
-        self.size, self.padding_mode, self.mask_name = _positive(size, 'size', whole=True), padding_mode, mask_name
+        self.size, self.padding_mode, self.mask_name = _positive(size, 'size', whole=True), _padding(padding_mode), mask_name
 
     def on_item(self, x):
         masks = [o for o in x if isinstance(o, MedMask)] if isinstance(x, (tuple, list)) and self.mask_name is not None else []
         if masks: x = map_item(x, *[_window_on(masks[0], self.size)]*2)
         return super().on_item(x)
     def on_image(self, img):
-        return _pad_or_crop(img, self.size, {'minimum': 'min', 'maximum': 'max'}.get(self.padding_mode, self.padding_mode))
+        return _pad_or_crop(img, self.size, self.padding_mode)
     def on_mask(self, mask): return _pad_or_crop(mask, self.size, 0)
     def inverse(self, x, geometry):
         "`x` on the grid `geometry`, voxel for voxel; what had been cropped away is 0"
@@ -234,8 +233,14 @@ class PadOrCrop(MedTransform):
         return x.new_grid(_geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode='nearest', fill=0), geometry.affine)
 
 # %% ../nbs/04_preprocessing.ipynb #28c4bde9
+def _padding(mode): # As `pad_or_crop` of `geometry` takes it
+    if not isinstance(mode, (int, float)) and mode not in ('minimum', 'maximum', 'mean', 'median'):
+        raise ValueError(f"padding_mode must be a number, 'minimum', 'maximum', 'mean' or 'median', not {mode!r}")
+    return mode
+
 def _pad_or_crop(x, size, fill):
     affine = np.eye(4) if x.affine is None else x.affine
+    fill = {'minimum': 'min', 'maximum': 'max'}.get(fill, fill)
     res, geometry = _geometry.pad_or_crop(x.as_subclass(Tensor), _geometry.Geometry(x.shape[1:], affine), size, fill)
     return x if res.shape == x.shape else x.new_grid(res, None if x.affine is None else geometry.affine)
 
@@ -248,6 +253,68 @@ def _window_on(mask, size):
     starts = np.clip(np.floor(centre - sizes/2), 0, shape - sizes).astype(int)
     index = (slice(None), *(slice(s, s+n) for s,n in zip(starts.tolist(), sizes.tolist())))
     return lambda x: x[index]
+
+# %% ../nbs/04_preprocessing.ipynb #b5720458
+class ResizeTo(MedTransform):
+    "Resize image (interpolated) and mask (nearest neighbour) to `size` voxels; ValueError for another number of axes"
+    def __init__(self,
+        size:int|list, # Voxels: a number, or one for each axis
+        method:str='pad', # What becomes of the proportions: kept by 'pad' or 'crop', or not, by 'squish'
+        *,
+        padding_mode:float|str=0, # New voxels of an image that is padded, as for `PadOrCrop`. Of a mask: 0
+    ):
+        super().__init__()
+        if method not in ('pad', 'crop', 'squish'): raise ValueError(f"method must be 'pad', 'crop' or 'squish', not {method!r}")
+        self.size, self.method = _positive(size, 'size', whole=True), str(method)
+        self.padding_mode = _padding(padding_mode)
+
+    def _sizes(self, x):
+        "The size to interpolate to, and the size to pad or crop that to"
+        shape, goal = np.array(x.shape[1:]), np.ravel(self.size).tolist()
+        if len(goal) == 1: goal *= len(shape)
+        if len(goal) != len(shape):
+            raise ValueError(f'ResizeTo({self.size}) names {len(goal)} axes, and the image of shape {tuple(shape.tolist())} '
+                             f'has {len(shape)}: give one number, or one for each axis')
+        factors = np.array(goal) / shape
+        if self.method != 'squish': factors = np.full(len(shape), (np.min if self.method == 'pad' else np.max)(factors))
+        return np.maximum(1, np.round(shape*factors)).astype(int).tolist(), goal
+    def _resized(self, x, interpolate, fill):
+        inner, goal = self._sizes(x)
+        if inner != list(x.shape[1:]):
+            affine = None if x.affine is None else _zoomed(x.affine, x.shape[1:], inner)
+            x = x.new_grid(interpolate(x.as_subclass(Tensor), inner), affine)
+        return _pad_or_crop(x, goal, fill)
+
+    def on_image(self, img): return self._resized(img, _interpolated, self.padding_mode)
+    def on_mask(self, mask): return self._resized(mask, _nearest, 0)
+    def inverse(self, x, geometry):
+        "`x` on the grid `geometry`; what had been cropped away is 0"
+        if x.geometry.close_to(geometry): return x
+        mode = 'nearest' if isinstance(x, MedMask) else 'linear'
+        res = _geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode=mode, fill=0)
+        return x.new_grid(res, geometry.affine)
+
+# %% ../nbs/04_preprocessing.ipynb #6533ea67
+def _zoomed(affine, shape, new):
+    "The affine of `new` voxels that share the field of view of `shape` voxels with `affine`"
+    factors = np.ones(4)
+    factors[:len(new)] = np.array(shape) / new
+    res = np.array(affine, dtype=float) @ np.diag(factors)
+    res[:3,3] = (np.array(affine) @ [*[(f-1)/2 for f in factors[:3]], 1])[:3]
+    return res
+
+def _interpolated(x, new):
+    "`x` (C, *spatial) with `new` voxels: linear, averaged where it gets smaller"
+    x = x.float()
+    if x.ndim == 3: return F.interpolate(x[None], new, mode='bilinear', antialias=True)[0]
+    x = F.interpolate(x, new[1:], mode='bilinear', antialias=True)
+    return F.interpolate(x.flatten(2)[None], (new[0], new[1]*new[2]), mode='bilinear', antialias=True).reshape(-1, *new)
+
+def _nearest(x, new):
+    "`x` (C, *spatial) with `new` voxels, each that of the nearest old one"
+    for axis,(n,old) in enumerate(zip(new, x.shape[1:]), 1):
+        x = x.index_select(axis, ((torch.arange(n, dtype=torch.float64) + .5) * old/n).long().clamp(max=old-1))
+    return x
 
 # %% ../nbs/04_preprocessing.ipynb #00be5b8c
 class CropForeground(MedTransform):
@@ -293,7 +360,7 @@ def _relabel(mask, old, new):
 # %% ../nbs/04_preprocessing.ipynb #91697e14
 def transform_from_spec(
     spec:dict, # `{"name": ..., "args": {...}}`, as `to_spec` gives
-    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, CropForeground,
+    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, ResizeTo, CropForeground,
              BinaryConverter, BraTSMaskConverter), # Classes that may be built
 )->MedTransform:
     "The transform that `spec` describes; ValueError for a name that is not `allowed` and for unknown keys"

@@ -59,6 +59,7 @@ class MedModel:
     patch_size:list = None # voxels of a window; None: volumes are predicted whole
     opening:dict = field(default_factory=dict) # keywords of `MedImage.create`
     postprocessing:list = field(default_factory=list) # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
+    fill:float = 0. # value of an image beyond its border, where it is smaller than a window
     temperature:float = 1. # what logits are divided by before the activation: see `fit_temperature`
     metrics:dict = field(default_factory=dict) # {name: {class or 'mean': {'value', 'low', 'high'}}}
     training:dict = field(default_factory=dict) # what it was trained on, and how
@@ -69,6 +70,7 @@ class MedModel:
     def __post_init__(self):
         if self.task not in TASKS: raise ValueError(f'task must be one of {", ".join(TASKS)}, not {self.task!r}')
         if self.activation not in (None, 'softmax', 'sigmoid'): raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, not {self.activation!r}")
+        if not math.isfinite(self.fill): raise ValueError(f'fill must be a number, not {self.fill!r}')
         if not 0 < self.temperature < math.inf: raise ValueError(f'temperature must be a number above 0, not {self.temperature!r}')
         if self.ndim not in (2, 3) or not _whole(self.channels): raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {self.channels!r} in {self.ndim!r}D')
         if not self.classes or not all(isinstance(c, str) for c in self.classes): raise ValueError(f'classes are names, at least one, not {self.classes!r}')
@@ -127,7 +129,7 @@ def probabilities(self:MedModel,
 )->Tensor: # (K, *spatial) or (K,)
     "What the network says of one preprocessed image, in windows if it was trained on patches"
     x = x.as_subclass(Tensor).to(self.device)
-    if self.patch_size is not None: return sliding_window(lambda w: self.activate(self.raw(w)), x, tuple(self.patch_size), overlap, batch_size=batch_size, device=self.device)
+    if self.patch_size is not None: return sliding_window(lambda w: self.activate(self.raw(w)), x, tuple(self.patch_size), overlap, batch_size=batch_size, fill=self.fill, device=self.device)
     with torch.no_grad(): return self.activate(self.raw(x[None]))[0]
 
 # %% ../nbs/19_sharing.ipynb #5294a826
@@ -213,11 +215,11 @@ def model_of(
     preprocessing, opening = _preprocessing(dls, tfms)
     patches = getattr(getattr(dls.train_ds, 'prepared', None), 'patches', None)
     size = getattr(patches, 'size', None)
-    if isinstance(size, int): size = [size]*3
+    if isinstance(size, int): size = [size]*(dls.valid_ds[0][0].ndim-1 if len(dls.valid_ds) else 3)
     channels, size_seen = _image(dls, network, preprocessing, None if size is None else list(size))
     n = _n_outputs(network, channels, size_seen)
     return MedModel(network, task, channels, len(size_seen), _classes(dls, task, tls[-1].tfms.fs, n), preprocessing, _activation(o.loss_func),
-                    task != 'segmentation' or _exclusive(o.loss_func, n), None, None if size is None else list(size), opening)
+                    task != 'segmentation' or _exclusive(o.loss_func, n), None, None if size is None else list(size), opening, fill=float(getattr(patches, 'fill', 0.)))
 
 # %% ../nbs/19_sharing.ipynb #95fb211a
 def _interval(values, statistic=np.mean):
@@ -437,7 +439,7 @@ def _write(model, folder):
 
 # %% ../nbs/19_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes
-_types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool, temperature=(float, int),
+_types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool, fill=(float, int), temperature=(float, int),
               patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
 
@@ -476,6 +478,7 @@ def _read_config(path):
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: is not JSON') from None
+    if isinstance(d, dict): d.setdefault('fill', 0.) # of models that were saved before there was one
     if not isinstance(d, dict) or d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
     if d.get('format_version') != FORMAT_VERSION: raise ModelError(f'{path}: its format has version {d.get("format_version")!r}, and this fastMONAI reads {FORMAT_VERSION}: update it')
     try: _check_types(d, _file_types | _types)
@@ -493,6 +496,7 @@ def _check_details(d):
 
 def _from_json(network, d):
     "The model that `_to_json` described; ValueError or TypeError for anything else"
+    d = {'fill': 0.} | d
     _check_types(d, _types)
     _check_details(d)
     return MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=transforms_from_specs(d['preprocessing']),

@@ -154,6 +154,7 @@ def sliding_window(
     *,
     batch_size:int=1, # windows given to `predict` at a time
     blend:str='gaussian', # weights within a window: 'gaussian' or 'constant'
+    fill:float=0., # value of `x` beyond its border, where it is smaller than a window
     finish=None, # function of the final values of a slab (K, *slab) that gives what to keep of them, (any, *slab)
     store:str='auto', # where the result lies: 'device', 'cpu', 'disk', or 'auto': the first where it fits
     device=None, # where windows are predicted; None: where the network's parameters are, or `x` if `predict` has none
@@ -165,7 +166,7 @@ def sliding_window(
     x, patch_size, single = _volumes(x, patch_size)
     device = _device(predict, device) or x.device
     if x.device != device and _fits(x.nbytes, device) == 'device': x = x.to(device)
-    shape, (x, before) = (len(x), *x.shape[2:]), _pad(x, patch_size)
+    shape, (x, before) = (len(x), *x.shape[2:]), _pad(x, patch_size, fill)
     starts = window_starts(x.shape[2:], patch_size, overlap)
     shares = [_shares(n, p, s, blend) for n,p,s in zip(x.shape[2:], patch_size, starts)]
     axis = min(range(len(starts)), key=lambda a: patch_size[a]/x.shape[a+2])
@@ -192,11 +193,11 @@ def _device(predict, device): # of the windows, where that is known
     first = next(predict.parameters(), None) if device is None and isinstance(predict, nn.Module) else None
     return torch.device(device) if device is not None else None if first is None else first.device
 
-def _pad(x, patch_size): # x at least as large as a window, and how far into it x begins
+def _pad(x, patch_size, fill): # x at least as large as a window, and how far into it x begins
     new = [max(n, p) for n,p in zip(x.shape[2:], patch_size)]
     before = [-s for s in pad_or_crop_starts(x.shape[2:], new)]
     if not any(m-n for m,n in zip(new, x.shape[2:])): return x, before
-    return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)]), before
+    return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)], value=float(fill)), before
 
 def _cut(x, starts, patch_size, at): # one window (C, *patch_size)
     b, *index = at

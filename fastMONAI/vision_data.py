@@ -26,16 +26,18 @@ from fasttransform import Transform, ItemTransform, Pipeline
 from fastai.data.all import (CategoryBlock, Categorize, ColReader, ColSplitter, DataBlock, DataLoader, DataLoaders, Datasets, EncodedMultiCategorize,
                              FilteredBase, MultiCategoryBlock, RandomSplitter, RegressionSetup, SkipItemException, TfmdDL, ToTensor, TransformBlock)
 from fastai.data.external import defaults
+from fastai.data.transforms import IntToFloatTensor
 from fastai.torch_core import apply, to_device
+from fastai.vision.augment import Resize
 from fastai.vision.core import AddMaskCodes
 from fastai.vision.data import ImageBlock
 
 from .geometry import Geometry
 from .image_io import read_header
 from .vision_core import MedBase, MedImage, MedMask, both_spellings
-from .preprocessing import MedTransform, Reorder, Resample
+from .preprocessing import MedTransform, Reorder, Resample, ResizeTo
 from .cache import Cache, CacheFull, build, pack
-from .vision_augmentation import RandomTransform
+from .vision_augmentation import RandomTransform, check_transforms, side_pairs, swap_of
 
 # %% ../nbs/16_vision_data.ipynb #f329d0f4
 _openable = (str, Path, L, list, np.ndarray, Tensor)
@@ -187,7 +189,11 @@ def one_size(
     if not isinstance(samples, list): return samples
     for part in zip(*samples):
         shapes = list(dict.fromkeys(tuple(o.shape) for o in part if isinstance(o, MedBase)))
-        if len(shapes) > 1: raise ValueError(f'the images (or masks) of a batch must have one size, found {shapes[0]} and {shapes[1]}: add PadOrCrop(size) to item_tfms')
+        if len(shapes) < 2: continue
+        flat = len(shapes[0]) == 3
+        steps = 'ResizeTo(size), or PadOrCrop(size), which crops,' if flat else 'PadOrCrop(size), or ResizeTo(size),'
+        raise ValueError(f'the images (or masks) of a batch must have one size, found {shapes[0]} and {shapes[1]}: '
+                         f'add {steps} to item_tfms')
     return samples
 
 # %% ../nbs/16_vision_data.ipynb #ed3e9614
@@ -297,6 +303,7 @@ class MedDL(TfmdDL):
         **kwargs,
     ):
         patches, self.prefetch = getattr(getattr(dataset, 'prepared', None), 'patches', None), prefetch
+        check_transforms(Pipeline(kwargs.get('after_item')).fs, _harmless)
         super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
 
     def _n_now(self): # items or patches of an epoch; None where that is not known
@@ -452,6 +459,13 @@ def _pipeline(self:MedDataBlock, i, image_at):
     tfms = [t if c is None else new(c, nonfinite=self.nonfinite) for t,c in zip(self.type_tfms[i], opens)]
     return get + L(tfms) + L(self.grid_tfms)
 
+# %% ../nbs/16_vision_data.ipynb #5ed508ac
+_harmless = (AddMaskCodes, ToTensor, IntToFloatTensor) # fastai's blocks bring them along
+
+def _as_ours(t):
+    "fastai's `Resize` as a `ResizeTo`; any other transform as it is"
+    return ResizeTo(list(t.size[::-1]), str(getattr(t.method, 'value', t.method))) if type(t) is Resize else t
+
 # %% ../nbs/16_vision_data.ipynb #a6a2f4d6
 @patch
 def datasets(self:MedDataBlock,
@@ -471,6 +485,8 @@ def _checked(self:MedDataBlock, source):
     self.source = source
     items = (self.get_items or noop)(source)
     if len(items) == 0: raise ValueError('there are no items: the data frame (or the list of files) is empty')
+    self.item_tfms = L(_as_ours(t) for t in self.item_tfms)
+    check_transforms([*self.item_tfms, *self.batch_tfms], _harmless)
     splits, tfms = self._splits(items), self._combine_type_tfms()
     if self.check:
         self.check_items(items, tfms)
@@ -511,10 +527,21 @@ def check_items(self:MedDataBlock, items, tfms):
         check_images(headers, self.grids)
         if not isinstance(opener, OpenMask):
             image_headers = image_headers or headers
+            self._check_sizes(headers)
             continue
         check_masks(image_headers, headers, self.match_masks)
         several = [hs[0] for hs in headers if hs and hs[0].channels != 1]
         if several and self.codes is not None: raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared classes has one, of labels')
+
+@patch
+def _check_sizes(self:MedDataBlock, headers):
+    "Whether each `ResizeTo` names as many axes as the images (lists of headers) have"
+    first = next((hs[0] for hs in headers if hs), None)
+    for t in self.item_tfms if first is not None else []:
+        n = first.geometry.ndim
+        if isinstance(t, ResizeTo) and isinstance(t.size, list) and len(t.size) != n:
+            raise ValueError(f'{first.path} is {n}D, and {t} names {len(t.size)} axes: '
+                             'write ResizeTo with one number, or one for each axis')
 
 @patch
 def check_mask_labels(self:MedDataBlock, items, tfms):
@@ -649,6 +676,22 @@ def _check_prepared_codes(self:MedDataBlock, entries, preparation):
         out = [l for l in {part.get('lowest', .5), *map(int, part.get('classes', ()))} if l not in range(len(self.codes))]
         if out: raise ValueError(f"{preparation.sources[at[0]][i].mask} holds the label(s) {_short(out)}, outside the {len(self.codes)} declared classes {list(self.codes)}: declare them, or map the labels")
 
+# %% ../nbs/16_vision_data.ipynb #c1308940
+@patch
+def _mirrored(self:MedDataBlock, dsets):
+    "(item, batch) transforms that treat left and right as the names of the classes ask for"
+    names = self.codes if self.codes is not None else getattr(dsets, 'vocab', None)
+    if names is None or len(names) == 0 or is_listy(names[0]): return self.item_tfms, self.batch_tfms
+    ours = [t for t in (*self.item_tfms, *self.batch_tfms) if isinstance(t, RandomTransform)]
+    if all(t.for_sides('leave_out') is t for t in ours): return self.item_tfms, self.batch_tfms
+    if self.codes is not None: swap = swap_of(list(names), stacklevel=4)
+    else: swap = 'leave_out' if any(side_pairs(list(names))) else []   # of an image's class no labels can change places
+    if swap and self.codes is None:
+        warnings.warn(f'left and right are not mirrored, as the classes {list(names)} name sides; swap=() mirrors all the same',
+                      stacklevel=4)
+    sided = lambda tfms: L(t.for_sides(swap) if swap and isinstance(t, RandomTransform) else t for t in tfms)
+    return sided(self.item_tfms), sided(self.batch_tfms)
+
 # %% ../nbs/16_vision_data.ipynb #e88238d4
 @patch
 def _renewed(self:MedDataBlock, dsets, items):
@@ -694,7 +737,8 @@ def dataloaders(self:MedDataBlock,
     if dl_type is TfmdDL: dl_type = MedDL
     if prepared is not None and not self._random_items() and kwargs.get('num_workers') is None: kwargs['num_workers'] = 0
     if self.patches is not None and kwargs.get('val_bs') is None: kwargs['val_bs'] = 1
-    return dsets.dataloaders(path=path, after_item=self.item_tfms, after_batch=self.batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
+    item_tfms, batch_tfms = self._mirrored(dsets)
+    return dsets.dataloaders(path=path, after_item=item_tfms, after_batch=batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
 
 # %% ../nbs/16_vision_data.ipynb #435cc4a2
 class PathReader(ColReader):

@@ -8,7 +8,6 @@ __all__ = ['Prediction', 'inference']
 # %% ../nbs/24_vision_inference.ipynb #93d9c049
 import os
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np, pandas as pd
@@ -26,32 +25,32 @@ from .preprocessing import BraTSMaskConverter, transforms_to_specs
 from .sharing import load_model, model_of
 from .sliding_window import sliding_window
 from .training_step import autocast
+from .vision_augmentation import mirrors, swap_channels
 from .uncertainty import case_uncertainty, near_foreground, predictive_entropy, _entropy
 from .vision_core import MedBase, MedImage, MedMask
 from .vision_data import OpenItem, image_paths
 from .vision_plot import show_mask_overlay
 
 # %% ../nbs/24_vision_inference.ipynb #12419f23
-def _flips(tta, ndim):
-    "Axes to mirror, as tuples: () for the image itself first"
-    if tta is False or tta is None: return [()]
-    axes = range(ndim) if tta is True else sorted(set(listify(tta)))
-    if not all(isinstance(a, int) and 0 <= a < ndim for a in axes): raise ValueError(f'tta is True, False, or axes to mirror, of 0 to {ndim-1}, not {tta!r}')
-    return [c for n in range(len(axes)+1) for c in combinations(axes, n)]
-
 class _Members:
     "The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their entropies"
-    def __init__(self, models, flips, precision, disagreement):
-        self.models, self.flips, self.precision, self.disagreement = models, flips, precision, disagreement
+    def __init__(self, models, tta, precision, disagreement):
+        self.models, self.tta, self.precision, self.disagreement, self.flips = models, tta, precision, disagreement, [((), [])]
+    def seeing(self, x):
+        "These, mirroring the axes of the preprocessed image `x` that `tta` asks for"
+        self.flips = mirrors(self.tta, x, self.models[0].classes)
+        return self
     def __call__(self, x):
         total = spread = 0.
         for m in self.models:
-            for axes in self.flips:
+            for axes,pairs in self.flips:
                 dims = [a+2 for a in axes]
                 with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
                 p = m.activate(y)
-                total = total + (p.flip(dims) if dims and p.ndim == x.ndim else p)
-                if self.disagreement: spread = spread + _entropy(p if not dims or p.ndim < x.ndim else p.flip(dims), 1)[:,None]
+                p = p.flip(dims) if dims and p.ndim == x.ndim else p
+                p = 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)  # one output: of the second class
+                total = total + p
+                if self.disagreement: spread = spread + _entropy(p, 1)[:,None]
         n = len(self.models)*len(self.flips)
         return torch.cat([total/n, spread/n], 1) if self.disagreement else total/n
 
@@ -199,7 +198,7 @@ def inference(
     *,
     overlap=.5, # Of windows: share that the next one covers too; 'auto': as little as needed
     patch_size=None, # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
-    tta=False, # Average over mirror images? True, or the axes of the network's grid to mirror
+    tta=False, # Average over mirror images? True, or axes of the network's grid, by number or as 'AP', 'LR', 'IS'
     postprocess=None, # Transforms of the mask, after the model's own
     probabilities=False, # Keep the probabilities of a segmentation, on the image's grid?
     uncertainty=False, # Score how sure the prediction is, and of a segmentation map it?
@@ -213,7 +212,7 @@ def inference(
     models = members(model)
     first, image = models[0], MedImage.create(file, **models[0].opening)
     several = uncertainty and (len(models) > 1 or tta is not False)
-    predict = _Members(models, _flips(tta, first.ndim), _precision(precision, first.device), several)
+    predict = _Members(models, tta, _precision(precision, first.device), several)
     options = dict(overlap=overlap, batch_size=batch_size, progress=progress)
     values, seen = _predicted(predict, models, image, patch_size, options)
     inputs = [str(p) for p in paths]
@@ -233,18 +232,18 @@ def _predicted(predict, models, image, patch_size, options):
     def one(predict, model):
         x = model.preprocess(image)
         size = patch_size or model.patch_size
-        return _windows_or_whole(predict, x, size, model, options), x.geometry
+        return _windows_or_whole(predict.seeing(x), x, size, model, options), x.geometry
     specs = [transforms_to_specs(m.preprocessing) for m in models]
-    if all(s == specs[0] for s in specs) and all(m.patch_size == models[0].patch_size for m in models): return one(predict, models[0])
+    if all(s == specs[0] for s in specs) and all((m.patch_size, m.fill) == (models[0].patch_size, models[0].fill) for m in models): return one(predict, models[0])
     total = 0.
     for m in models:
-        values, seen = one(_Members([m], predict.flips, predict.precision, predict.disagreement), m)
+        values, seen = one(_Members([m], predict.tta, predict.precision, predict.disagreement), m)
         total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
     return total/len(models), image.geometry
 
 def _windows_or_whole(predict, x, size, model, options):
     x = x.as_subclass(Tensor)
-    if size is not None and model.task == 'segmentation': return sliding_window(predict, x, tuple(size), device=model.device, **options)
+    if size is not None and model.task == 'segmentation': return sliding_window(predict, x, tuple(size), fill=model.fill, device=model.device, **options)
     with torch.no_grad(): return predict(x[None].to(model.device))[0]
 
 def _on_grid(values, seen, grid, exclusive):

@@ -27,7 +27,7 @@ from .preprocessing import transforms_to_specs
 from .sharing import load_model, model_of, task_of
 from .vision_core import MedImage, MedMask, both_spellings
 from .vision_loss import CustomLoss
-from .vision_augmentation import OneOf, RandomTransform
+from .vision_augmentation import OneOf, RandomTransform, swap_channels
 from .training_step import FastStep, Precision, fused
 from .sliding_window import sliding_window
 
@@ -46,7 +46,7 @@ class Learner(FastaiLearner):
         super().__init__(dls, model, *args, default_cbs=default_cbs, **kwargs)
         if fused_opt: self.opt_func = fused(self.opt_func)
         step, patches = [FastStep(channels_last, compiled)] + ([] if precision is None else [Precision(precision)]), _patches(dls)
-        if patches is not None: self.add_cb(WholeVolumes(patches.size))
+        if patches is not None: self.add_cb(WholeVolumes(patches.size, fill=patches.fill))
         if default_cbs: self.add_cbs([cb for cb in step if not isinstance(cb, MixedPrecision) or not any(isinstance(o, MixedPrecision) for o in self.cbs)])
 
     def _with_events(self, f, event_type, ex, final=lambda: None):
@@ -76,7 +76,7 @@ class _Windowed(torch.nn.Module):
     def forward(self, x):
         w = self.windows
         size = w.size if isinstance(w.size, (tuple, list)) else (w.size,)*(x.ndim-2)
-        return sliding_window(self._first, x.as_subclass(Tensor), size, w.overlap, batch_size=w.batch_size)
+        return sliding_window(self._first, x.as_subclass(Tensor), size, w.overlap, batch_size=w.batch_size, fill=getattr(w, 'fill', 0.))
 
 class WholeVolumes(Callback):
     "Validate and predict whole volumes, by a sliding window of the training patches' size"
@@ -85,7 +85,9 @@ class WholeVolumes(Callback):
         size, # Of a window: voxels, a number or one for each axis
         overlap=0.5, # Share of a window that the next one covers too
         batch_size=4, # Windows at a time
-    ): self.size, self.overlap, self.batch_size = size, overlap, batch_size
+        *,
+        fill:float=0., # Value of a volume beyond its border, where it is smaller than a window
+    ): self.size, self.overlap, self.batch_size, self.fill = size, overlap, batch_size, fill
     def before_validate(self): self.learn.model = _Windowed(self.learn.model, self)
     def after_validate(self):
         if isinstance(self.learn.model, _Windowed): self.learn.model = self.learn.model.model
@@ -222,7 +224,10 @@ class _Draws:
 def _put_back(pred, steps, affine):
     "`pred` (C, *spatial) and its weights (1, *spatial), both through the inverse of `steps`"
     both = MedImage(torch.cat([pred, torch.ones_like(pred[:1])]), affine=affine)
-    for t,params in reversed(steps): both = t.invert(both, params)
+    for t,params in reversed(steps):
+        pairs = t.swapped(both, params)
+        both = t.invert(both, params)
+        if pairs and len(pred) > 1: both = both.new_grid(swap_channels(both.as_subclass(Tensor), pairs), affine)
     both = both.as_subclass(Tensor)
     return both[:-1], both[-1:].clamp(0, 1)
 
