@@ -6,8 +6,8 @@
 __all__ = ['FusedAdam', 'fused', 'has_bf16', 'candidate_precisions', 'autocast', 'Precision', 'FastStep']
 
 # %% ../nbs/17_training_step.ipynb #1150798b
-import copy, time, warnings
-from contextlib import contextmanager
+import copy, math, time, traceback, warnings
+from collections import defaultdict
 from functools import partial
 
 import torch
@@ -21,6 +21,40 @@ from fastai.torch_core import to_float
 from fastcore.foundation import L
 
 # %% ../nbs/17_training_step.ipynb #4f549f34
+_averages = 'grad_avg', 'sqr_avg'
+
+def _like(t, p):
+    "`t` with type, device and memory order of `p`"
+    same = (t.stride(), t.dtype, t.device) == (p.stride(), p.dtype, p.device)
+    return t if same else torch.empty_like(p).copy_(t)
+
+def _started(state, p):
+    "`state` of weight `p` as the fused kernel wants it, begun where there is none"
+    if 'grad_avg' not in state: state.update({k: torch.zeros_like(p) for k in _averages}, step=0)
+    state.update({k: _like(state[k], p) for k in _averages})
+    state['step'] = torch.as_tensor(state['step'], dtype=torch.float32, device=p.device)
+    return state
+
+def _fused_step(ps, states, hyper, wd):
+    "One step of AdamW for weights `ps` of one device and type"
+    # a weight with gaps in memory (a view of a larger one) goes through a copy without
+    dense = [p if s['grad_avg'].stride() == p.stride() else torch.empty_like(p).copy_(p) for p,s in zip(ps, states)]
+    adamw(dense, [_like(p.grad, q) for p,q in zip(ps, dense)], *[[s[k] for s in states] for k in _averages], [],
+          [s['step'] for s in states], fused=True, amsgrad=False, beta1=hyper['mom'], beta2=hyper['sqr_mom'],
+          lr=hyper['lr'], weight_decay=wd, eps=hyper['eps'], maximize=False)
+    for p,q in zip(ps, dense):
+        if q is not p: p.copy_(q)
+
+def _copied(state, p):
+    "A copy of the saved `state` of weight `p`"
+    odd = next((state[k] for k in _averages if k in state and state[k].shape != p.shape), None)
+    if odd is not None:
+        raise ValueError(f'optimizer state: found {tuple(odd.shape)} for a weight of shape {tuple(p.shape)}: '
+                         'it was saved for another network, load the weights alone with with_opt=False')
+    copied = {k: torch.empty_like(p).copy_(v) if k in _averages else copy.deepcopy(v) for k,v in state.items()}
+    return _started(copied, p) if 'grad_avg' in copied else copied
+
+# %% ../nbs/17_training_step.ipynb #610e5f20
 class FusedAdam(Optimizer):
     "fastai's `Adam` with the update of all parameters of a group in one call"
     def __init__(self,
@@ -32,24 +66,37 @@ class FusedAdam(Optimizer):
         wd=0.01, # Decoupled weight decay
     ): super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
 
+    @torch.no_grad()
     def step(self, closure=None):
         if closure is not None: raise NotImplementedError("fastai's optimizers take no closure")
         groups = {}
         for p,_,state,hyper in self.all_params(with_grad=True):
-            if 'grad_avg' not in state:
-                state.update(grad_avg=torch.zeros_like(p), sqr_avg=torch.zeros_like(p), step=torch.zeros((), dtype=torch.float32, device=p.device))
             key = id(hyper), state.get('do_wd', True), p.device, p.dtype
-            groups.setdefault(key, (hyper, []))[1].append((p, state))
-        for (_,do_wd,*_),(h,both) in groups.items():
-            ps, states = zip(*both)
-            adamw(list(ps), [p.grad for p in ps], *[[s[k] for s in states] for k in ('grad_avg', 'sqr_avg')], [], [s['step'] for s in states], fused=True, amsgrad=False,
-                  beta1=h['mom'], beta2=h['sqr_mom'], lr=h['lr'], weight_decay=h['wd'] if do_wd else 0., eps=h['eps'], maximize=False)
+            groups.setdefault(key, (hyper, []))[1].append((p, _started(state, p)))
+        for (_,do_wd,*_),(hyper,both) in groups.items(): _fused_step(*zip(*both), hyper, hyper['wd'] if do_wd else 0.)
 
-    def load_state_dict(self, sd):
-        super().load_state_dict(sd)
-        for p,s in self.state.items():
-            if 'step' in s: s['step'] = torch.as_tensor(s['step'], dtype=torch.float32, device=p.device)
+    def zero_grad(self):
+        "Drop the gradients: a weight without one stands still, its momentum and decay too"
+        for p,*_ in self.all_params(): p.grad = None
 
+    def state_dict(self):
+        "As fastai's `Adam` saves it, which can load it too"
+        sd = super().state_dict()
+        return {**sd, 'state': [{**s, 'step': int(s['step'])} if 'step' in s else dict(s) for s in sd['state']]}
+
+    @torch.no_grad()
+    def load_state_dict(self,
+        sd, # What `state_dict` of this class or of fastai's `Adam` gave
+    ):
+        "Go on from a copy of `sd`; ValueError, and nothing changed, where it is not of a network like this one"
+        ps, hypers = [p for p,*_ in self.all_params()], [dict(h) for h in sd['hypers']]
+        if (len(hypers), len(sd['state'])) != (len(self.param_lists), len(ps)):
+            raise ValueError(f"optimizer state: found {len(hypers)} groups of {len(sd['state'])} weights, "
+                             f'expected {len(self.param_lists)} groups of {len(ps)}: load it with with_opt=False')
+        state = [_copied(s, p) for s,p in zip(sd['state'], ps)]
+        self.hypers, self.state = L(hypers), defaultdict(dict, zip(ps, state))
+
+# %% ../nbs/17_training_step.ipynb #29e2c03f
 def fused(opt_func):
     "The fused form of `opt_func` where there is one, or `opt_func` itself"
     if opt_func is Adam: return FusedAdam
@@ -141,31 +188,42 @@ def _ways(precisions, channels_last, compiled, device):
     return [(p, c, k) for k in ((False, True) if compiled == 'auto' and device.type == 'cuda' else (compiled is True,))
             for p in precisions for c in ((False, True) if channels_last == 'auto' else (channels_last,))]
 
+def _trial(model, xb, yb, loss_func, way, options):
+    "Seconds that a step takes a copy of `model` that goes `way`; infinity, and a warning, where it cannot be compiled"
+    precision, last, compiled = way
+    copied = copy.deepcopy(model)
+    try:
+        if last: _to_channels_last(copied)
+        if compiled: copied.compile(**options)
+        if last: xb = tuple(map(_channels_last, xb))
+        return seconds_a_step(copied, xb, yb, loss_func, autocast(xb[0].device.type, precision))
+    except Exception as e:
+        if not compiled: raise
+        found = traceback.format_exception_only(e)[0].splitlines()[0]
+        warnings.warn(f'the network cannot be compiled ({found}): it runs as it is')
+        return math.inf
+    finally: copied._compiled_call_impl = None      # it holds the copy, which would stay in memory for a while
+
 def fastest_way(
     model, xb, yb, loss_func, # The network, a batch's inputs and targets, the loss
     precisions=(None,), # To choose from
     channels_last='auto', compiled='auto', # True, False or 'auto'
 ): # ((precision, channels last, compiled), options of the compilation)
     "How a step of `model` is fastest"
-    device, best, best_t, options = xb[0].device, None, None, {}
+    device, best, best_t, options = xb[0].device, (precisions[0], channels_last is True, False), math.inf, {}
     with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
         for way in _ways(precisions, channels_last, compiled, device):
-            p, c, k = way
-            trial = copy.deepcopy(model)
-            if c: _to_channels_last(trial)
-            if k: trial.compile(**(options := _compile_options(best_t or 1.)))
-            try: t = seconds_a_step(trial, tuple(map(_channels_last, xb)) if c else xb, yb, loss_func, autocast(device.type, p))
-            except Exception as e:
-                if not k: raise
-                warnings.warn(f'the network cannot be compiled ({type(e).__name__}: {str(e).splitlines()[0]}): it runs as it is')
-                continue
-            if best is None or t < .95*best_t: best, best_t = way, t
-    return best or (precisions[0], False, False), options
+            tried = _compile_options(best_t) if way[2] else {}
+            t = _trial(model, xb, yb, loss_func, way, tried)
+            if t < .95*best_t: best, best_t, options = way, t, tried
+    return best, options
 
-# %% ../nbs/17_training_step.ipynb #e7f86cdc
+# %% ../nbs/17_training_step.ipynb #b5b0c49d
 class FastStep(Callback):
     "Precision, channels last and compilation, as told or as measured in the first step of a fit"
     order = MixedPrecision.order + 1
+    _stateattrs = 'way', 'options', 'call'      # not exported
+    way = options = call = None
     def __init__(self,
         channels_last='auto', # True, False, or 'auto': measured
         compiled='auto', # True, False, or 'auto': measured on a CUDA device
@@ -173,7 +231,7 @@ class FastStep(Callback):
     ):
         for name,v in dict(channels_last=channels_last, compiled=compiled).items():
             if v not in (True, False, 'auto'): raise ValueError(f"{name} is True, False or 'auto', not {v!r}")
-        self.channels_last, self.compiled, self.min_steps, self.way, self.stance = channels_last, compiled, min_steps, None, None
+        self.channels_last, self.compiled, self.min_steps = channels_last, compiled, min_steps
 
     def _precision(self): return next((cb for cb in self.learn.cbs if isinstance(cb, Precision)), None)
     def _precisions(self):
@@ -189,25 +247,33 @@ class FastStep(Callback):
     def _choose(self):
         precisions = self._precisions()
         open_ = 'auto' in (self.channels_last, self.compiled) or len(precisions) > 1
-        if not open_: self._go((precisions[0], self.channels_last, self.compiled), _compile_options(1.))
-        elif len(self.dls.train)*self.n_epoch >= self.min_steps:
-            self._go(*fastest_way(self.model, self.xb, self.yb, self.learn.loss_func, precisions, self.channels_last, self.compiled))
-        elif True in (self.channels_last, self.compiled): self._go((precisions[0], self.channels_last is True, self.compiled is True), _compile_options(1.))
+        told = (precisions[0], self.channels_last is True, self.compiled is True), _compile_options(1.)
+        if open_ and len(self.dls.train)*self.n_epoch >= self.min_steps:
+            self._go(*fastest_way(self.model, self.xb, self.yb, self.learn.loss_func, precisions, self.channels_last,
+                                  self.compiled))
+        elif not open_ or True in (self.channels_last, self.compiled): self._go(*told)
 
     def _go(self, way, options):
-        self.way, p = way, self._precision()
+        self.way, self.options, p = way, options, self._precision()
         if p is not None and p.precision == 'auto' and p.used != way[0]:
             p.close()
             p.used = way[0]
             p.set_autocast(self.xb[0].device.type)
             p.before_batch()
         if way[1]: _to_channels_last(self.model)
-        if way[2]: self.model.compile(**options)
+        self.before_train()
 
-    def before_validate(self):
-        if self.way and self.way[2]: self.stance = torch.compiler.set_stance('force_eager')
-    def after_validate(self):
-        if self.stance is not None: self.stance.__exit__(None, None, None)
-        self.stance = None
+    def before_train(self):
+        if not (self.way and self.way[2]): return
+        if self.call is None or self.call[0] is not self.model:
+            self.model.compile(**self.options)
+            self.call = self.model, self.model._compiled_call_impl
+        self.model._compiled_call_impl = self.call[1]
+    def close(self):
+        "The network runs as it is"
+        if self.call and self.call[0]._compiled_call_impl is self.call[1]: self.call[0]._compiled_call_impl = None
+    def after_train(self): self.close()
+    def before_validate(self): self.close()
+    def after_fit(self): self.close()
     def after_pred(self):
         if self.training and self.way and self.way[2] and isinstance(self.pred, Tensor): self.learn.pred = self.pred.clone()
