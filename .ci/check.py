@@ -3,7 +3,7 @@
 A check counts one, and so does a cell: passed, failed or skipped. What failed or was skipped is printed with its reason;
 the last line is the sum. `python .ci/check.py nbs/00_geometry.ipynb` runs the named notebooks alone.
 """
-import ast, filecmp, multiprocessing, os, shutil, subprocess, sys, tempfile, time
+import ast, filecmp, json, multiprocessing, os, re, shutil, subprocess, sys, tempfile, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
@@ -14,12 +14,15 @@ DATA = Path(os.getenv('FASTMONAI_TEST_DATA') or ROOT.parent/'shared/data').absol
 MAX_NOTEBOOK_MB = 3
 CELL_SECONDS = 600
 
-# A module imports only from floors below its own
-FLOORS = dict(
-    files=0, file_checks=0, geometry=0, image_io=1, vision_plot=2, vision_core=3,
-    preprocessing=4, cache=4, sliding_window=4, vision_loss=4, vision_metrics=4, uncertainty=4, dicom_seg=4, dataset_info=4, external_data=4,
-    postprocessing=5, vision_augmentation=5, batch_augmentation=6, vision_data=6, training_step=7, networks=6, sharing=7,
-    hub=8, monai_bundle=8, onnx_export=8, vision_learner=8, vision_inference=9, prediction_folder=10, vision_interpret=9, serve=11, demo=11, cli=12, vision_all=13)
+# The wings, in order, each with what it is. A module imports only from an earlier wing, or within its wing from a notebook of a lower number.
+WINGS = dict(
+    images='a file, its voxels, its place in space',
+    data='from a table to batches',
+    learning='what a step of training is made of',
+    models='a trained model, and the forms it travels in',
+    results='what a model says, how good it is, what it looked at',
+    apps='what runs from one call')
+GROUND, ROOF = ('moved',), ('cli', 'vision_all')  # modules below all wings, and above
 # Slow to import and not always needed: to be imported inside the functions that use them
 LAZY = {'torchio', 'SimpleITK', 'pydicom', 'nilearn', 'medmnist', 'skimage', 'mlflow', 'nbdev', 'huggingface_hub', 'highdicom', 'onnx', 'onnxruntime', 'gradio'}
 
@@ -64,33 +67,83 @@ def check_readme(tmp):
     return [] if filecmp.cmp(ROOT/'README.md', tmp/'README.md', shallow=False) else ['README.md differs from nbs/index.ipynb: run `make generate`']
 
 
-def imported(nodes):
-    "Dotted names of the modules that the syntax `nodes` import; relative ones (nbdev writes ours so) as of fastMONAI"
+def modules(root=ROOT):
+    "{module, as 'wing.name' or 'name': its notebook}, by what the notebooks of `root` say, in the order of the arrows"
+    found = {}
+    for notebook in sorted((root/'nbs').rglob('[!_.]*.ipynb')):
+        for cell in json.loads(notebook.read_text(encoding='utf-8'))['cells']:
+            if m := re.search(r'^#\|\s*default_exp\s+(\S+)', ''.join(cell['source']), re.M): found[m[1]] = notebook
+    return dict(sorted(found.items(), key=lambda o: place(*o)))
+
+
+def place(module, notebook):
+    "Where a module stands: the number of its wing, and its notebook's number"
+    wing, _, _ = module.rpartition('.')
+    if wing: return [*WINGS].index(wing) if wing in WINGS else len(WINGS), int(re.match(r'\d*', notebook.name)[0] or -1)
+    return (-1, 0) if module in GROUND else (len(WINGS) + 1, (*ROOF, module).index(module))
+
+
+def imported(nodes, package=''):
+    "Dotted names of all that the syntax `nodes` import; relative ones (nbdev writes ours so) as seen from `package`"
     for node in nodes:
         if isinstance(node, ast.Import): yield from (a.name for a in node.names)
         if isinstance(node, ast.ImportFrom):
-            module = '.'.join(filter(None, ['fastMONAI' if node.level else '', node.module]))
-            yield from (f'{module}.{a.name}' for a in node.names)
+            parts = package.split('.')[:len(package.split('.')) - node.level + 1] if node.level else []
+            yield from ('.'.join([*parts, *filter(None, [node.module]), a.name]) for a in node.names)
 
 
-def check_floors(tmp):
-    "modules import only from floors below, and slow libraries only where they are used"
-    problems = []
-    for path in sorted((ROOT/'fastMONAI').glob('[!_]*.py')):
+def module_of(name, known):
+    "The module among `known` that the imported dotted `name` of ours is, or is of; '' for the package itself"
+    parts = name.split('.')[1:]
+    own = len(parts) == 1 and (parts[0] in WINGS or parts[0].startswith('__'))
+    return next((m for m in ('.'.join(parts[:2]), parts[0]) if m in known), '' if own else None)
+
+
+def check_arrows(root):
+    "imports point to earlier wings and lower numbers, and slow libraries are imported where they are used"
+    problems, known = [], modules(root)
+    for module, notebook in known.items():
+        path = root/'fastMONAI'/f'{module.replace(".", "/")}.py'
+        if '.' in module and module.split('.')[0] not in WINGS: problems.append(f'{module} stands in no wing of WINGS in .ci/check.py')
         tree = ast.parse(path.read_text(encoding='utf-8'))
-        if path.stem not in FLOORS: problems.append(f'{path.name} has no floor: add it to FLOORS in .ci/check.py')
-        ours = {m.split('.')[1] for m in imported(ast.walk(tree)) if m.startswith('fastMONAI.')}
-        problems += [f'{path.name} imports {o}, which is not on a floor below' for o in sorted(ours & FLOORS.keys())
-                     if FLOORS[o] >= FLOORS.get(path.stem, 0)]
-        slow = {m.split('.')[0] for m in imported(tree.body)} & LAZY
-        problems += [f'{path.name} imports {s} at its top level: import it inside the function that needs it' for s in sorted(slow)]
-    return problems
+        package = '.'.join(['fastMONAI', *module.split('.')[:-1]])
+        for name in sorted({n for n in imported(ast.walk(tree), package) if n.startswith('fastMONAI.')}):
+            other = module_of(name, known)
+            if other is None: problems.append(f'{module} imports {name}, which is none of our modules')
+            elif other and place(other, known[other]) >= place(module, notebook):
+                problems.append(f'{module} imports {other}, which is in no earlier wing and has no lower number')
+        slow = {m.split('.')[0] for m in imported(tree.body, package)} & LAZY
+        problems += [f'{module} imports {s} at its top level: import it inside the function that needs it' for s in sorted(slow)]
+    return list(dict.fromkeys(problems))
+
+
+def check_refusal(tmp):
+    "an arrow from data to learning is refused, inside a function too"
+    missed = []
+    for arrow in ('from ..learning.networks import build_network\n', '\ndef late():\n    import fastMONAI.learning.networks\n',
+                  '\ndef late():\n    from fastMONAI.learning import networks\n'):
+        path = tmp/'fastMONAI/data/vision_data.py'
+        text = path.read_text(encoding='utf-8')
+        path.write_text(text + arrow, encoding='utf-8')
+        if not any('data.vision_data imports learning.networks' in p for p in check_arrows(tmp)): missed.append(f'not refused: {arrow.strip()}')
+        path.write_text(text, encoding='utf-8')
+    return missed
+
+
+def check_pages(tmp):
+    "every module has a notebook, and every notebook a page"
+    sys.path.insert(0, str(ROOT/'docs'))
+    from build import planned
+    known, files = modules(), {p.relative_to(ROOT/'fastMONAI').with_suffix('') for p in (ROOT/'fastMONAI').rglob('*.py') if p.name not in ('__init__.py', '_modidx.py')}
+    paged = planned(ROOT/'nbs').values()
+    return ([f'fastMONAI/{f}.py has no notebook' for f in sorted(files) if str(f).replace(os.sep, '.') not in known] +
+            [f'{n.relative_to(ROOT)} has no page: docs/build.py passes it over' for n in notebooks() if n not in paged])
 
 
 def check_repository(counts):
     "Run each check above, print its problems, and count it"
     with regenerated() as tmp:
-        for check in (check_modules, check_clean, check_readme, check_floors):
+        for check in (check_modules, check_clean, check_readme, check_arrows, check_refusal, check_pages):
             problems = check(tmp)
             counts['failed' if problems else 'passed'] += 1
             print(f'{"FAILED" if problems else "ok":6} {check.__doc__}', *problems, sep='\n       ', flush=True)
@@ -99,7 +152,10 @@ def check_repository(counts):
 # -- The notebooks ----------------------------------------------------------------------------------------------------
 
 def files_in_nbs(): return {p for p in (ROOT/'nbs').rglob('*') if not any(s.startswith(('.', '_')) for s in p.relative_to(ROOT).parts)}
-def notebooks(): return sorted(p for p in files_in_nbs() if p.suffix == '.ipynb')
+def notebooks():
+    "The notebooks wing by wing, the others after them"
+    wings = [*WINGS]
+    return sorted((p for p in files_in_nbs() if p.suffix == '.ipynb'), key=lambda p: (wings.index(p.parent.name) if p.parent.name in wings else len(wings), p))
 
 
 def why_skipped(cell, skip_flags):
@@ -161,7 +217,7 @@ def check_notebooks(paths, counts):
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['fastai.vision.all', 'monai', 'nbdev.test'])  # imported once, not by each notebook
     with ThreadPoolExecutor(2) as pool:
-        running = {pool.submit(in_own_process, context, p, has_data): p for p in reversed(paths)}  # the upper floors take longest
+        running = {pool.submit(in_own_process, context, p, has_data): p for p in reversed(paths)}  # the upper wings take longest
         for future in as_completed(running):
             found, skipped, report, seconds = future.result()
             why = ', '.join(f'{n} {reason}' for reason, n in skipped.items())

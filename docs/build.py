@@ -1,7 +1,8 @@
 """Build the website in _docs from the notebooks, offline: `python docs/build.py [--run]`.
 
 A module's notebook becomes its page: prose and examples as they stand, each exported cell as the signature and docstring of what it
-defines. Tutorials show the outputs that they were saved with; with --run the module notebooks are run first, so that their pages show pictures too.
+defines. The pages stand wing by wing, as in `WINGS` of .ci/check.py. Tutorials show the outputs that they were saved with; with --run the
+module notebooks are run first, so that their pages show pictures too.
 """
 import importlib, os, re, shutil, subprocess, sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from nbdev.processors import add_show_docs, clean_magics, hide_, hide_line, rm_e
 from nbdev.showdoc import MarkdownRenderer, show_doc
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT/'.ci'))
+from check import WINGS, modules
+
 BUILD = ROOT/'build/docs'
 PAGES = BUILD/'pages'
 
@@ -23,11 +27,17 @@ def run_notebooks():
     data = Path(os.getenv('FASTMONAI_TEST_DATA') or ROOT.parent/'shared/data').absolute()
     env = dict(os.environ, FASTMONAI_TEST_DATA=str(data), OMP_NUM_THREADS='1')
     flags = ['--flags', 'data'] if data.is_dir() else []
-    subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--n-workers', '2', '--file_re', r'^\d', *flags], cwd=BUILD, env=env, check=True)
+    subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--n-workers', '2', '--skip-folder-re', r'^([_.]|tutorials)', '--skip-file-re', r'^([_.]|index)',
+                    *flags], cwd=BUILD, env=env, check=True)
     return BUILD/'nbs'
 
 
-def page_name(notebook): return re.sub(r'^\d+[a-z]?_', '', notebook.stem)
+def planned(nbs):
+    "{page: its notebook}: the modules wing by wing, what else stands at the top of `nbs`, the tutorials"
+    by_notebook = {n: m for m, n in modules(nbs.parent).items()}
+    pages = {f'api/{m.replace(".", "/")}': n for n, m in by_notebook.items() if n.parent != nbs or m == n.stem}
+    others = [*sorted(nbs.glob('*.ipynb')), *sorted((nbs/'tutorials').glob('*.ipynb'))]
+    return pages | {str(n.relative_to(nbs).with_suffix('')): n for n in others if n not in pages.values()}
 
 
 def label(module, name):
@@ -71,13 +81,17 @@ def module_page(notebook, module, labels):
     return nb
 
 
-def link_names(nb, labels):
-    "Make each `name` in the prose a link to its documentation"
+def link_names(nb, labels, notebook, pages):
+    "Make each `name` in the prose a link to its documentation, and each link to a notebook one to its page"
+    at = {n: p for p, n in pages.items()}
     def link(m): return f'[{m[0]}](#{labels[m[1]]})' if m[1] in labels else m[0]
+    def to_page(m):
+        page = at.get((notebook.parent/m[1]).resolve())
+        return f'](/{page}.ipynb{m[2]})' if page else m[0]
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
-        cell.source = re.sub(r'\]\(\d+[a-z]?_(\w+\.ipynb)\)', r'](/api/\1)', cell.source)  # from one module's notebook to another's
+        cell.source = re.sub(r'\]\(([\w./]+\.ipynb)((?:#[\w-]+)?)\)', to_page, cell.source)
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
         cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
 
@@ -88,25 +102,32 @@ def contents(title, pages, hidden=False):
     return toc if hidden else f'# {title}\n\n{toc}\n'
 
 
+def write_wings(pages):
+    "The list of modules, and a page for each wing: what it is, and its modules"
+    (PAGES/'api.md').write_text(contents('Modules', [*[f'{wing}: {what} </api/{wing}>' for wing, what in WINGS.items()],
+                                                     *[f'{p.split("/")[1]} </{p}>' for p in pages if re.fullmatch(r'api/\w+', p)]]))
+    for wing, what in WINGS.items():
+        rooms = [f'{p.split("/")[2]} </{p}>' for p in pages if p.startswith(f'api/{wing}/')]
+        (PAGES/f'api/{wing}.md').write_text(contents(f'{wing}: {what}', rooms))
+
+
 def plain_page(notebook): return NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
 
 
 def write_pages(nbs):
     "Write every page and the lists that lead to them"
-    labels, pages = {}, {}
-    for notebook in sorted(nbs.glob('[0-9]*.ipynb')):
-        name = page_name(notebook)
-        if (ROOT/f'fastMONAI/{name}.py').exists(): pages[f'api/{name}'] = module_page(notebook, importlib.import_module(f'fastMONAI.{name}'), labels)
-        else: pages[name] = plain_page(notebook)
-    for notebook in sorted((nbs/'tutorials').glob('*.ipynb')): pages[f'tutorials/{notebook.stem}'] = plain_page(notebook)
-    guides = [p for p in pages if '/' not in p] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
-    pages['index'] = plain_page(nbs/'index.ipynb')
+    labels, plan = {}, planned(nbs)
+    paged = set(plan.values())
+    if lost := [m for m, n in modules(nbs.parent).items() if n not in paged]: raise SystemExit(f'these modules have no page: {lost}')
+    by_page = {f'api/{m.replace(".", "/")}': m for m in modules(nbs.parent)}
+    pages = {p: module_page(n, importlib.import_module(f'fastMONAI.{by_page[p]}'), labels) if p in by_page else plain_page(n) for p, n in plan.items()}
+    guides = [p for p in pages if '/' not in p and p != 'index'] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
     pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG', 'benchmarks/RESULTS'], hidden=True), 'markdown'))
     for name, nb in pages.items():
-        link_names(nb, labels)
+        link_names(nb, labels, plan[name], plan)
         (PAGES/name).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, PAGES/f'{name}.ipynb')
-    (PAGES/'api.md').write_text(contents('Modules', [f'{p.split("/")[1]} <{p}>' for p in pages if p.startswith('api/')]))
+    write_wings(pages)
     (PAGES/'tutorials.md').write_text(contents('Tutorials', [p for p in pages if p.startswith('tutorials/')]))
     for path in (ROOT/'CONTRIBUTING.md', ROOT/'CHANGELOG.md', ROOT/'LICENSE', ROOT/'docs/conf.py', *(ROOT/'docs').glob('*.md')): shutil.copy(path, PAGES)
     (PAGES/'benchmarks').mkdir(exist_ok=True)
