@@ -1,7 +1,7 @@
 """Every check of `make test`: the generated files, the house rules, and each notebook's cells.
 
 A check counts one, and so does a cell: passed, failed or skipped. What failed or was skipped is printed with its reason;
-the last line is the sum. `python .ci/check.py nbs/00_geometry.ipynb` runs the named notebooks alone.
+the last line is the sum. `python .ci/check.py nbs/images/00_geometry.ipynb` runs the named notebooks alone.
 """
 import ast, filecmp, json, multiprocessing, os, re, shutil, subprocess, sys, tempfile, time
 from collections import Counter

@@ -276,7 +276,7 @@ def invented(path, x):
 
 def verdict(path):
     "'refused', 'same', 'alone' (no other reader can read it), or what is wrong"
-    from fastMONAI.image_io import ImageError, read_header, read_image
+    from fastMONAI.images.image_io import ImageError, read_header, read_image
     try: header, (x, geometry) = read_header(path), read_image(path, nonfinite='keep')
     except ImageError as e:
         return 'refused' if str(e).startswith(str(path.parent)) and '\n' not in str(e) else f'WRONG message: {e}'
@@ -342,7 +342,7 @@ class Child:
 
 def fuzz(n: int, seed: int = 0, first: int = 0, seconds: float = 1e9):
     "Read `n` mutated files; (counts by verdict, list of what is wrong). Ends early after `seconds`."
-    import pydicom, SimpleITK, fastMONAI.image_io  # noqa: imported once, before workers are forked
+    import pydicom, SimpleITK, fastMONAI.images.image_io  # noqa: imported once, before workers are forked
     counts, wrong, start = Counter(), [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         child = Child(seed_files(Path(folder)), seed)

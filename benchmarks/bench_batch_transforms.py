@@ -8,9 +8,9 @@ turns in this process, with `--threads` threads each. Prints the medians per vol
 """
 import argparse, statistics, time, warnings
 
-from fastMONAI.batch_augmentation import *
-from fastMONAI.vision_augmentation import *
-from fastMONAI.vision_core import MedImage, MedMask
+from fastMONAI.data.batch_augmentation import *
+from fastMONAI.data.vision_augmentation import *
+from fastMONAI.images.vision_core import MedImage, MedMask
 
 import numpy as np
 import torch

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import run
-from fastMONAI.cache import Entry, write_entry
+from fastMONAI.data.cache import Entry, write_entry
 
 SHAPE, PATCH = (1, 128, 128, 96), 64
 

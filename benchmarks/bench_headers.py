@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fastMONAI.dataset_info import MedDataset
-from fastMONAI.image_io import image_files, read_image, write_image
+from fastMONAI.data.dataset_info import MedDataset
+from fastMONAI.images.image_io import image_files, read_image, write_image
 
 SHAPE = 128, 128, 96
 

@@ -9,7 +9,7 @@ are given apart. Processes also use the time in which the model predicts, which 
 import argparse, os, statistics, time
 from types import SimpleNamespace
 
-from fastMONAI.vision_metrics import SurfaceMetric, multi_hausdorff_distance95
+from fastMONAI.learning.vision_metrics import SurfaceMetric, multi_hausdorff_distance95
 import torch
 from fastai.learner import AvgMetric
 

@@ -11,9 +11,9 @@ $FASTMONAI_TEST_DATA/IXI-age, resampled to 256x256x128, for `--steps` steps; the
 import argparse, os, statistics, subprocess, sys, time
 from pathlib import Path
 
-from fastMONAI.geometry import Geometry, resample, restore_labels, to_labels
-from fastMONAI.image_io import read_image
-from fastMONAI.sliding_window import sliding_window
+from fastMONAI.images.geometry import Geometry, resample, restore_labels, to_labels
+from fastMONAI.images.image_io import read_image
+from fastMONAI.learning.sliding_window import sliding_window
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -81,7 +81,7 @@ def hippocampus():
     "Rows of image, mask and is_valid (40 of 200, the same ones every time) of the Decathlon's task 4 in $FASTMONAI_TEST_DATA"
     root = Path(os.getenv('FASTMONAI_TEST_DATA', '.')).absolute()/'Task04_Hippocampus'
     images = sorted(root.glob('imagesTr/*.nii.gz'))
-    if not images: raise SystemExit(f'no {root.name}/imagesTr in $FASTMONAI_TEST_DATA: download the data set first (fastMONAI.external_data.download_decathlon)')
+    if not images: raise SystemExit(f'no {root.name}/imagesTr in $FASTMONAI_TEST_DATA: download the data set first (fastMONAI.data.external_data.download_decathlon)')
     valid = set(np.random.default_rng(42).permutation(len(images))[:len(images)//5])
     return [dict(image=str(f), mask=str(root/'labelsTr'/f.name), is_valid=i in valid) for i, f in enumerate(images)]
 

@@ -24,3 +24,7 @@ def _let_threads_sleep():
 
 
 _let_threads_sleep()
+
+from .moved import keep_old_paths
+
+keep_old_paths()  # for one release: see nbs/migration.ipynb

@@ -1,7 +1,7 @@
 """This library, as its own documentation uses it."""
 import statistics, time
 
-from fastMONAI.sliding_window import sliding_window
+from fastMONAI.learning.sliding_window import sliding_window
 from fastMONAI.vision_all import (BatchAffine, BatchAnisotropy, BatchBlur, BatchBrightness, BatchFlip, BatchGamma, BatchNoise, BatchSpatial, Cache, ColReader,
                                   ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMaskBlock, PadOrCrop, Patches,
                                   RandomAffine, RandomFlip, ZNormalization, aug_transforms3d, restore_labels, to_labels)
