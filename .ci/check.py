@@ -1,8 +1,7 @@
 """Every check of `make test`: the generated files, the house rules, and each notebook's cells.
 
-A check counts one, and so does a cell: passed, failed or skipped. What failed or was skipped is printed with its reason;
-the last line is the sum. `python .ci/check.py nbs/images/00_geometry.ipynb` runs the named notebooks alone.
-"""
+A check counts one, and so does a cell: passed, failed or skipped. What failed or was skipped is printed with its
+reason; the last line is the sum. `python .ci/check.py nbs/images/00_geometry.ipynb` runs the named notebooks alone. """
 import ast, filecmp, json, multiprocessing, os, re, shutil, subprocess, sys, tempfile, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,7 +13,8 @@ DATA = Path(os.getenv('FASTMONAI_TEST_DATA') or ROOT.parent/'shared/data').absol
 MAX_NOTEBOOK_MB = 3
 CELL_SECONDS = 600
 
-# The wings, in order, each with what it is. A module imports only from an earlier wing, or within its wing from a notebook of a lower number.
+# The wings, in order, each with what it is. A module imports only from an earlier wing, or within its wing from a
+# notebook of a lower number.
 WINGS = dict(
     images='a file, its voxels, its place in space',
     data='from a table to batches',
@@ -24,7 +24,8 @@ WINGS = dict(
     apps='what runs from one call')
 GROUND, ROOF = ('moved',), ('cli', 'vision_all')  # modules below all wings, and above
 # Slow to import and not always needed: to be imported inside the functions that use them
-LAZY = {'torchio', 'SimpleITK', 'pydicom', 'nilearn', 'medmnist', 'skimage', 'mlflow', 'nbdev', 'huggingface_hub', 'highdicom', 'onnx', 'onnxruntime', 'gradio'}
+LAZY = {'torchio', 'SimpleITK', 'pydicom', 'nilearn', 'medmnist', 'skimage', 'mlflow', 'nbdev', 'huggingface_hub',
+        'highdicom', 'onnx', 'onnxruntime', 'gradio'}
 
 
 # -- The repository ---------------------------------------------------------------------------------------------------
@@ -45,13 +46,16 @@ def regenerated():
 
 def differing(a: Path, b: Path, pattern: str):
     "Names of the files matching `pattern` that are not the same, or not there, in folders `a` and `b`"
-    names = {p.relative_to(d) for d in (a, b) for p in d.rglob(pattern) if not any(s.startswith('.') for s in p.relative_to(d).parts)}
-    return sorted(str(n) for n in names if not ((a/n).exists() and (b/n).exists() and filecmp.cmp(a/n, b/n, shallow=False)))
+    names = {p.relative_to(d) for d in (a, b) for p in d.rglob(pattern)
+             if not any(s.startswith('.') for s in p.relative_to(d).parts)}
+    return sorted(str(n) for n in names if not ((a/n).exists() and (b/n).exists()
+                                                and filecmp.cmp(a/n, b/n, shallow=False)))
 
 
 def check_modules(tmp):
     "modules are what their notebooks export"
-    return [f'fastMONAI/{n} differs from its notebook: run `make generate`' for n in differing(ROOT/'fastMONAI', tmp/'fastMONAI', '*.py')]
+    return [f'fastMONAI/{n} differs from its notebook: run `make generate`'
+            for n in differing(ROOT/'fastMONAI', tmp/'fastMONAI', '*.py')]
 
 
 def check_clean(tmp):
@@ -64,7 +68,8 @@ def check_clean(tmp):
 def check_readme(tmp):
     "README.md is what nbs/index.ipynb gives"
     subprocess.run([sys.executable, ROOT/'docs/readme.py', tmp/'README.md'], check=True)
-    return [] if filecmp.cmp(ROOT/'README.md', tmp/'README.md', shallow=False) else ['README.md differs from nbs/index.ipynb: run `make generate`']
+    return [] if filecmp.cmp(ROOT/'README.md', tmp/'README.md', shallow=False) else [
+        'README.md differs from nbs/index.ipynb: run `make generate`']
 
 
 def modules(root=ROOT):
@@ -104,7 +109,8 @@ def check_arrows(root):
     problems, known = [], modules(root)
     for module, notebook in known.items():
         path = root/'fastMONAI'/f'{module.replace(".", "/")}.py'
-        if '.' in module and module.split('.')[0] not in WINGS: problems.append(f'{module} stands in no wing of WINGS in .ci/check.py')
+        if '.' in module and module.split('.')[0] not in WINGS:
+            problems.append(f'{module} stands in no wing of WINGS in .ci/check.py')
         tree = ast.parse(path.read_text(encoding='utf-8'))
         package = '.'.join(['fastMONAI', *module.split('.')[:-1]])
         for name in sorted({n for n in imported(ast.walk(tree), package) if n.startswith('fastMONAI.')}):
@@ -113,19 +119,22 @@ def check_arrows(root):
             elif other and place(other, known[other]) >= place(module, notebook):
                 problems.append(f'{module} imports {other}, which is in no earlier wing and has no lower number')
         slow = {m.split('.')[0] for m in imported(tree.body, package)} & LAZY
-        problems += [f'{module} imports {s} at its top level: import it inside the function that needs it' for s in sorted(slow)]
+        problems += [f'{module} imports {s} at its top level: import it inside the function that needs it'
+                     for s in sorted(slow)]
     return list(dict.fromkeys(problems))
 
 
 def check_refusal(tmp):
     "an arrow from data to learning is refused, inside a function too"
     missed = []
-    for arrow in ('from ..learning.networks import build_network\n', '\ndef late():\n    import fastMONAI.learning.networks\n',
+    for arrow in ('from ..learning.networks import build_network\n', '\ndef late():\n    import '
+                                                                     'fastMONAI.learning.networks\n',
                   '\ndef late():\n    from fastMONAI.learning import networks\n'):
         path = tmp/'fastMONAI/data/vision_data.py'
         text = path.read_text(encoding='utf-8')
         path.write_text(text + arrow, encoding='utf-8')
-        if not any('data.vision_data imports learning.networks' in p for p in check_arrows(tmp)): missed.append(f'not refused: {arrow.strip()}')
+        if not any('data.vision_data imports learning.networks' in p for p in check_arrows(tmp)):
+            missed.append(f'not refused: {arrow.strip()}')
         path.write_text(text, encoding='utf-8')
     return missed
 
@@ -134,7 +143,8 @@ def check_pages(tmp):
     "every module has a notebook, and every notebook a page"
     sys.path.insert(0, str(ROOT/'docs'))
     from build import planned
-    known, files = modules(), {p.relative_to(ROOT/'fastMONAI').with_suffix('') for p in (ROOT/'fastMONAI').rglob('*.py') if p.name not in ('__init__.py', '_modidx.py')}
+    known, files = modules(), {p.relative_to(ROOT/'fastMONAI').with_suffix('') for p in (ROOT/'fastMONAI').rglob('*.py')
+                               if p.name not in ('__init__.py', '_modidx.py')}
     paged = planned(ROOT/'nbs').values()
     return ([f'fastMONAI/{f}.py has no notebook' for f in sorted(files) if str(f).replace(os.sep, '.') not in known] +
             [f'{n.relative_to(ROOT)} has no page: docs/build.py passes it over' for n in notebooks() if n not in paged])
@@ -151,20 +161,24 @@ def check_repository(counts):
 
 # -- The notebooks ----------------------------------------------------------------------------------------------------
 
-def files_in_nbs(): return {p for p in (ROOT/'nbs').rglob('*') if not any(s.startswith(('.', '_')) for s in p.relative_to(ROOT).parts)}
+def files_in_nbs():
+    return {p for p in (ROOT/'nbs').rglob('*') if not any(s.startswith(('.', '_')) for s in p.relative_to(ROOT).parts)}
 def notebooks():
     "The notebooks wing by wing, the others after them"
     wings = [*WINGS]
-    return sorted((p for p in files_in_nbs() if p.suffix == '.ipynb'), key=lambda p: (wings.index(p.parent.name) if p.parent.name in wings else len(wings), p))
+    return sorted((p for p in files_in_nbs() if p.suffix == '.ipynb'),
+                  key=lambda p: (wings.index(p.parent.name) if p.parent.name in wings else len(wings), p))
 
 
 def why_skipped(cell, skip_flags):
     "The flag for which nbdev leaves out `cell`"
-    return next((f for f in ('slow', 'cuda', 'data', 'notest') if f in cell.directives_ and f in skip_flags), 'eval: false')
+    return next((f for f in ('slow', 'cuda', 'data', 'notest') if f in cell.directives_ and f in skip_flags),
+                'eval: false')
 
 
 def run_notebook(path, has_data):
-    "Run the notebook at `path` as `nbdev-test` would; give back its counts, why cells were skipped, a report and the seconds taken"
+    """Run the notebook at `path` as `nbdev-test` would; give back its counts, why cells were skipped, a report and the
+    seconds taken"""
     from execnb.shell import CaptureShell
     from fastcore.xtras import working_directory
     from hypothesis import settings
@@ -172,7 +186,8 @@ def run_notebook(path, has_data):
     from nbdev.process import NBProcessor
     from nbdev.test import nb_test_cells
 
-    multiprocessing.set_start_method(None, force=True)  # the platform's own, not the pool's, for what the notebook starts
+    # the platform's own, not the pool's, for what the notebook starts
+    multiprocessing.set_start_method(None, force=True)
     os.environ['IN_TEST'] = '1'
     settings.load_profile('ci')  # the same examples every time, and no deadline on a busy machine
     start, report = time.time(), []
@@ -181,15 +196,18 @@ def run_notebook(path, has_data):
     wanted = {c.idx_ for c in nb_test_cells(path, skip_flags)}
     left_out = [c for c in nb.cells if c.cell_type == 'code' and c.source.strip() and c.idx_ not in wanted]
     skipped = Counter(why_skipped(c, skip_flags) for c in left_out)
-    lost = [c for c in left_out if has_data and 'data' in c.directives_ and why_skipped(c, skip_flags) not in ('slow', 'cuda')]
+    lost = [c for c in left_out if has_data and 'data' in c.directives_
+            and why_skipped(c, skip_flags) not in ('slow', 'cuda')]
     report += [f'data cell #{c.idx_ + 1} was skipped, though the data is there\n{c.source}' for c in lost]
 
     shell, ran = CaptureShell(path), []
     with working_directory(path.parent), suppress(BaseException):  # the error stays in shell.exc
-        shell.run_all(nb, exc_stop=True, preproc=lambda c: c.idx_ not in wanted, postproc=ran.append, cell_timeout=CELL_SECONDS)
+        shell.run_all(nb, exc_stop=True, preproc=lambda c: c.idx_ not in wanted, postproc=ran.append,
+                      cell_timeout=CELL_SECONDS)
     if shell.exc:
         skipped['not reached after the failure'] = len(wanted) - len(ran)
-        report += [f'cell #{ran[-1].idx_ + 1}, id {ran[-1].id}:\n{ran[-1].source}\n', shell.prettytb(path.relative_to(ROOT))]
+        report += [f'cell #{ran[-1].idx_ + 1}, id {ran[-1].id}:\n{ran[-1].source}\n',
+                   shell.prettytb(path.relative_to(ROOT))]
     n_failed = bool(shell.exc) + len(lost)
     counts = Counter(passed=len(ran) - bool(shell.exc), failed=n_failed, skipped=skipped.total() - len(lost))
     return counts, +skipped, '\n'.join(report), time.time() - start
@@ -217,11 +235,13 @@ def check_notebooks(paths, counts):
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['fastai.vision.all', 'monai', 'nbdev.test'])  # imported once, not by each notebook
     with ThreadPoolExecutor(2) as pool:
-        running = {pool.submit(in_own_process, context, p, has_data): p for p in reversed(paths)}  # the upper wings take longest
+        # the upper wings take longest
+        running = {pool.submit(in_own_process, context, p, has_data): p for p in reversed(paths)}
         for future in as_completed(running):
             found, skipped, report, seconds = future.result()
             why = ', '.join(f'{n} {reason}' for reason, n in skipped.items())
-            print(f'{"FAILED" if found["failed"] else "ok":6} {running[future].relative_to(ROOT)}: {found["passed"]} cells in {seconds:.0f} s'
+            print(f'{"FAILED" if found["failed"] else "ok":6} {running[future].relative_to(ROOT)}: '
+                  f'{found["passed"]} cells in {seconds:.0f} s'
                   + (f'; skipped: {why}' if why else '') + (f'\n{report}' if report else ''), flush=True)
             counts.update(found)
     if left := sorted(str(p.relative_to(ROOT)) for p in files_in_nbs() - before):
@@ -231,7 +251,8 @@ def check_notebooks(paths, counts):
 
 def main(names):
     start, counts = time.time(), Counter()
-    os.environ.update(FASTMONAI_TEST_DATA=str(DATA), OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS='1')
+    os.environ.update(FASTMONAI_TEST_DATA=str(DATA), OMP_NUM_THREADS='1', MKL_NUM_THREADS='1',
+                      ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS='1')
     if not names: check_repository(counts)
     with tempfile.TemporaryDirectory() as home:
         os.environ['FASTMONAI_HOME'] = home

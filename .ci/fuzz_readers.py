@@ -8,10 +8,9 @@ where that is asked for), each is read in a child process, and the outcome is on
 - the same voxels and affine as an independent reader (nibabel, pydicom, Pillow, or the few lines below for NRRD
                                                        and MetaImage).
 
-`python .ci/fuzz_readers.py --n 5000 --seed 1` prints a line for whatever else happened, and ends with the counts; a file's number and the seed make it
-anew (`--only 1234 --keep folder`).
-"""
-import argparse, gzip, io, multiprocessing, os, re, resource, shutil, signal, struct, sys, tempfile, time, warnings, zlib
+`python .ci/fuzz_readers.py --n 5000 --seed 1` prints a line for whatever else happened, and ends with the counts; a
+file's number and the seed make it anew (`--only 1234 --keep folder`). """
+import argparse, gzip, multiprocessing, os, re, resource, signal, struct, sys, tempfile, time, warnings, zlib
 from collections import Counter
 from pathlib import Path
 import numpy as np
@@ -19,9 +18,12 @@ import numpy as np
 SECONDS, MEMORY = 20, 2**31  # allowed for one file: what is slower is a hang; bytes beyond what the worker held before
 EXTREME = [b'', b'0', b'-1', b'1', b'2', b'7', b'255', b'65536', b'2147483647', b'2147483648', b'-2147483649',
            b'4294967296', b'9223372036854775807',
-           b'99999999999999999999999', b'1e308', b'1e-320', b'1e999', b'nan', b'-inf', b'A', b'A'*300, b'A'*5000, b'1'*5000, b'%n%n%n', b'%s', b'../x',
-           b'/dev/zero', b'LIST', b'LOCAL', b'pipe', b'(', b')', b'()', b'"', b'\0', b'\xff', 'größe'.encode(), b'none', b'short', b'double', b'MET_DOUBLE',
-           b'True', b'gzip', b'raw', b'ascii', b'hex', b'big', b'(0,0,0)', b'(1e400,0,0)', b'block', b'NRRD0005', b'3 3 3', b'%03d.raw 1 9 1']
+           b'99999999999999999999999', b'1e308', b'1e-320', b'1e999', b'nan', b'-inf', b'A', b'A'*300, b'A'*5000,
+           b'1'*5000, b'%n%n%n', b'%s', b'../x',
+           b'/dev/zero', b'LIST', b'LOCAL', b'pipe', b'(', b')', b'()', b'"', b'\0', b'\xff', 'größe'.encode(), b'none',
+           b'short', b'double', b'MET_DOUBLE',
+           b'True', b'gzip', b'raw', b'ascii', b'hex', b'big', b'(0,0,0)', b'(1e400,0,0)', b'block', b'NRRD0005',
+           b'3 3 3', b'%03d.raw 1 9 1']
 
 
 # -- Files to begin with ----------------------------------------------------------------------------------------------
@@ -75,8 +77,11 @@ def seed_files(folder: Path):
 
 
 def named_in(header: Path, file: Path):
-    return file.stem == header.stem == 'pair' or header.suffix in ('.nhdr',
-                                                                   '.mhd') and (file.name.encode() in header.read_bytes() or header.stem == 'number' and 'part' in file.name)
+    return (
+        file.stem == header.stem == 'pair'
+        or header.suffix in ('.nhdr', '.mhd')
+        and (file.name.encode() in header.read_bytes() or header.stem == 'number' and 'part' in file.name)
+    )
 
 
 def dicom(path, pixels, rle=False):
@@ -109,7 +114,8 @@ def real_files(largest=60_000):
 # -- Mutations --------------------------------------------------------------------------------------------------------
 
 def mutated(data: bytes, rng, header: int, text=False):
-    "`data` with one to three changes, most of them within its first `header` bytes, and to words and lines if these are `text`"
+    """`data` with one to three changes, most of them within its first `header` bytes, and to words and lines if these
+    are `text`"""
     data = bytearray(data)
     for _ in range(int(rng.choice([1, 2, 3], p=[.7, .2, .1]))):
         n = max(1, min(header, len(data)) if rng.random() < .8 else min(len(data), 2**16))
@@ -131,8 +137,11 @@ def mutated(data: bytes, rng, header: int, text=False):
         if kind in (7, 8):  # a line again, elsewhere, or gone
             lines = bytes(data[:n]).split(b'\n')
             j, k = rng.integers(len(lines), size=2)
-            lines = lines[:k] + [lines[j][:5000]]*int(rng.choice([1, 2, 300], p=[.6, .3,
-                                                                                 .1])) + lines[k:] if kind == 7 else lines[:j] + lines[j+1:]
+            lines = (
+                lines[:k] + [lines[j][:5000]] * int(rng.choice([1, 2, 300], p=[0.6, 0.3, 0.1])) + lines[k:]
+                if kind == 7
+                else lines[:j] + lines[j + 1 :]
+            )
             data[:n] = b'\n'.join(lines)
     return bytes(data)
 
@@ -185,10 +194,12 @@ def nrrd_truth(path):
                                                                           'uint8')
     dtype = {'short': 'i2', 'int16': 'i2', 'int16_t': 'i2', 'unsigned short': 'u2', 'ushort': 'u2', 'float': 'f4',
              'double': 'f8', 'uint8': 'u1', 'uchar': 'u1',
-             'int8': 'i1', 'int': 'i4', 'unsigned int': 'u4', 'uint': 'u4', 'long long int': 'i8', 'unsigned long long int': 'u8'}.get(kind, kind)
-    dtype, sizes = np.dtype(dtype).newbyteorder('>' if fields.get('endian',
-                                                                  '').lower() == 'big' else '<'), tuple(map(int,
-                                                                                                            fields['sizes'].split()))
+             'int8': 'i1', 'int': 'i4', 'unsigned int': 'u4', 'uint': 'u4', 'long long int': 'i8',
+             'unsigned long long int': 'u8'}.get(kind, kind)
+    dtype, sizes = (
+        np.dtype(dtype).newbyteorder('>' if fields.get('endian', '').lower() == 'big' else '<'),
+        tuple(map(int, fields['sizes'].split())),
+    )
     if 'datafile' in fields:
         name, *numbers = fields['datafile'].split()
         if name == 'LIST': names = [n.strip() for n in head.decode().split('LIST', 1)[1].split('\n')[1:] if n.strip()]
@@ -342,7 +353,6 @@ class Child:
 
 def fuzz(n: int, seed: int = 0, first: int = 0, seconds: float = 1e9):
     "Read `n` mutated files; (counts by verdict, list of what is wrong). Ends early after `seconds`."
-    import pydicom, SimpleITK, fastMONAI.images.image_io  # noqa: imported once, before workers are forked
     counts, wrong, start = Counter(), [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         child = Child(seed_files(Path(folder)), seed)

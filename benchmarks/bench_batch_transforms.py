@@ -1,7 +1,9 @@
-"""What random transforms cost on a CPU: batch transforms against the item transforms of TorchIO, for the same parameters.
+"""What random transforms cost on a CPU: batch transforms against the item transforms of TorchIO, for the same
+parameters.
 
-Makes a batch of `--batch` volumes of 128x128x96 float32 with uint8 masks. For each row both sides get the same drawn parameters and run by
-turns in this process, with `--threads` threads each. Prints the medians per volume, image and mask together, and the ratio. The row
+Makes a batch of `--batch` volumes of 128x128x96 float32 with uint8 masks. For each row both sides get the same drawn
+parameters and run by turns in this process, with `--threads` threads each. Prints the medians per volume, image and
+mask together, and the ratio. The row
 `SimpleITK` is the affine resampling alone, without TorchIO around it.
 
     python benchmarks/bench_batch_transforms.py [--batch 2] [--repeats 7] [--threads 1]
@@ -17,9 +19,11 @@ import torch
 
 SHAPE = 128, 128, 96
 PAIRS = {  # item transforms, one after the other, and the batch transform
-    'affine, flip': ({'affine': RandomAffine(scales=.1, degrees=10), 'flip': RandomFlip()}, BatchSpatial(BatchAffine(), flip=BatchFlip())),
+    'affine, flip': ({'affine': RandomAffine(scales=.1, degrees=10), 'flip': RandomFlip()},
+                     BatchSpatial(BatchAffine(), flip=BatchFlip())),
     'flip': ({'flip': RandomFlip(flip_probability=1)}, BatchSpatial(flip=BatchFlip())),
-    'affine, elastic, flip': ({'flip': RandomFlip(), 'affine': RandomAffine(scales=.1, degrees=10), 'elastic': RandomElasticDeformation()},
+    'affine, elastic, flip': ({'flip': RandomFlip(), 'affine': RandomAffine(scales=.1, degrees=10),
+                               'elastic': RandomElasticDeformation()},
                               BatchSpatial(BatchAffine(), BatchElastic(), BatchFlip())),
     'gamma': (RandomGamma(), BatchGamma()), 'noise': (RandomNoise(), BatchNoise()), 'blur': (RandomBlur(), BatchBlur()),
     'thick slices': (RandomAnisotropy(), BatchAnisotropy()), 'ghosting': (RandomGhosting(), BatchGhosting()),
@@ -47,7 +51,8 @@ def sitk_side(draws: list, items: list):
         transform = tio.Affine(**drawn['affine']).get_affine_transform(tio.ScalarImage(tensor=torch.zeros(1, *SHAPE)))
         for x, how in zip(item, (sitk.sitkLinear, sitk.sitkNearestNeighbor)):
             image = sitk.GetImageFromArray(x[0].numpy())
-            torch.from_numpy(sitk.GetArrayFromImage(sitk.Resample(image, image, transform, how, 0., image.GetPixelID())))
+            torch.from_numpy(sitk.GetArrayFromImage(sitk.Resample(image, image, transform, how, 0.,
+                                                                  image.GetPixelID())))
 
 
 def milliseconds(task, *args) -> float:
@@ -75,7 +80,8 @@ def main():
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(args.threads)
     batch = make_batch(args.batch)
     items = list(zip(*batch))
-    print(f'{args.batch} volumes of {"x".join(map(str, SHAPE))} with masks, {args.threads} thread(s); ms per volume, medians of {args.repeats}')
+    print(f'{args.batch} volumes of {"x".join(map(str, SHAPE))} with masks, {args.threads} thread(s); ms per '
+          f'volume, medians of {args.repeats}')
     print(f'{"":24}{"items":>10}{"batch":>10}{"ratio":>8}')
     for name, (tfms, t) in PAIRS.items():
         spatial = isinstance(tfms, dict)
@@ -83,7 +89,9 @@ def main():
         draws = [{k: part.draw(item) for k, part in parts.items()} for item in items]
         params = t.from_items(batch, draws if spatial else [d['it'] for d in draws])
         compare(name, lambda: item_side(parts, draws, items), lambda: t.apply(batch, params), args.repeats, args.batch)
-        if name == 'affine, flip': compare('  SimpleITK', lambda: sitk_side(draws, items), lambda: t.apply(batch, params), args.repeats, args.batch)
+        if name == 'affine, flip':
+            compare('  SimpleITK', lambda: sitk_side(draws, items), lambda: t.apply(batch, params), args.repeats,
+                    args.batch)
 
 
 if __name__ == '__main__': main()

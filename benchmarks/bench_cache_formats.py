@@ -1,8 +1,9 @@
 """Which file format serves prepared images fastest: the cache's own, .npy, Zarr 3 or Blosc2.
 
-Writes `--n` volumes of 128x128x96 float32 with a uint8 mask in each format to a temporary folder and reads them back, whole and
-in patches of 64x64x64, in alternating repeats on one thread. Prints milliseconds for an image with its mask, medians, and the
-ratio to the cache's, and keeps them in RESULTS.md. Zarr and Blosc2 are not among the library's requirements: `pip install zarr blosc2`.
+Writes `--n` volumes of 128x128x96 float32 with a uint8 mask in each format to a temporary folder and reads them back,
+whole and in patches of 64x64x64, in alternating repeats on one thread. Prints milliseconds for an image with its mask,
+medians, and the ratio to the cache's, and keeps them in RESULTS.md. Zarr and Blosc2 are not among the library's
+requirements: `pip install zarr blosc2`.
 
     python benchmarks/bench_cache_formats.py --n 24 --repeats 5
 """
@@ -21,7 +22,8 @@ SHAPE, PATCH = (1, 128, 128, 96), 64
 def make_pair():
     "A smooth image with a little noise, black around it, and a mask of its bright part"
     rng = np.random.default_rng(0)
-    waves = sum(np.sin(np.arange(n) / 15).reshape([-1 if i == a else 1 for i in range(4)]) for a, n in list(enumerate(SHAPE))[1:])
+    waves = sum(np.sin(np.arange(n) / 15).reshape([-1 if i == a else 1 for i in range(4)]) for a,
+                n in list(enumerate(SHAPE))[1:])
     image = np.where(waves < -.5, 0, waves + .05*rng.normal(size=SHAPE)).astype(np.float32)
     return image, (waves > 1).astype(np.uint8)
 
@@ -50,7 +52,9 @@ class Zarr:
     def write(self, path, pair):
         import zarr
         codec = zarr.codecs.BloscCodec(cname='lz4', clevel=3) if self.compressed else None
-        for name, a in zip('xm', pair): zarr.create_array(f'{path}{name}.zarr', shape=a.shape, dtype=a.dtype, chunks=(1, 64, 64, 64), compressors=codec)[:] = a
+        for name, a in zip('xm', pair):
+            zarr.create_array(f'{path}{name}.zarr', shape=a.shape, dtype=a.dtype, chunks=(1, 64, 64, 64),
+                              compressors=codec)[:] = a
     def open(self, path):
         import zarr
         return [zarr.open_array(f'{path}{name}.zarr', mode='r') for name in 'xm']
@@ -66,7 +70,8 @@ class Blosc2:
     def write(self, path, pair):
         import blosc2
         for name, a in zip('xm', pair):
-            blosc2.asarray(a, urlpath=f'{path}{name}.b2nd', mode='w', chunks=a.shape, blocks=(1, 32, 32, 32), cparams=dict(codec=blosc2.Codec.LZ4, clevel=3, nthreads=1))
+            blosc2.asarray(a, urlpath=f'{path}{name}.b2nd', mode='w', chunks=a.shape, blocks=(1, 32, 32, 32),
+                           cparams=dict(codec=blosc2.Codec.LZ4, clevel=3, nthreads=1))
     def open(self, path):
         import blosc2
         return [blosc2.open(f'{path}{name}.b2nd', mode='r', mmap_mode='r', dparams=dict(nthreads=1)) for name in 'xm']
@@ -95,13 +100,17 @@ def main():
             for name, f in formats.items():
                 path = lambda i: Path(folder)/name/str(i % args.n)
                 times[name]['whole'].append(milliseconds(lambda i: [np.array(a[:]) for a in f.open(path(i))], args.n))
-                times[name]['patch'].append(milliseconds(lambda i: [np.array(a[b]) for b in [box(rng)] for a in f.open(path(i))], 2*args.n))
+                times[name]['patch'].append(milliseconds(lambda i: [np.array(a[b]) for b in [box(rng)]
+                                                                    for a in f.open(path(i))], 2*args.n))
     of = {name: {k: statistics.median(v) for k, v in t.items()} for name, t in times.items()}
     head = ['', 'write, ms', 'whole, ms', 'patch, ms', 'MB', 'whole / the cache', 'patch / the cache']
-    rows = [[type(f).__doc__, *(f'{of[name][k]:.3g}' for k in ('write', 'whole', 'patch', 'MB')), *(f'{of[name][k]/of["cache"][k]:.2g}' for k in ('whole', 'patch'))] for name, f in formats.items()]
+    rows = [[type(f).__doc__, *(f'{of[name][k]:.3g}' for k in ('write', 'whole', 'patch', 'MB')),
+             *(f'{of[name][k]/of["cache"][k]:.2g}' for k in ('whole', 'patch'))] for name, f in formats.items()]
     text = '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *rows])
     print(text)
-    run.keep('Formats of prepared images', f'An image of 128x128x96 float32 with a uint8 mask, read whole or in a patch of 64x64x64, on one thread.\n\n{text}\n\n{datetime.date.today()}, '
+    run.keep('Formats of prepared images', 'An image of 128x128x96 float32 with a uint8 mask, read whole or in '
+                                           'a patch of 64x64x64, on one '
+                                           f'thread.\n\n{text}\n\n{datetime.date.today()}, '
              f'medians of {args.repeats}; zarr {version("zarr")}, blosc2 {version("blosc2")}; {run.machine()}.')
 
 

@@ -1,6 +1,7 @@
-"""What the front door costs: `from fastMONAI.vision_all import *` against fastai's vision names plus MONAI, in fresh processes by turns.
+"""What the front door costs: `from fastMONAI.vision_all import *` against fastai's vision names plus MONAI, in fresh
+processes by turns.
 
-    python benchmarks/bench_import.py [--repeats 5]
+python benchmarks/bench_import.py [--repeats 5]
 """
 import argparse, statistics, subprocess, sys
 
@@ -8,8 +9,10 @@ OURS = 'from fastMONAI.vision_all import *'
 PEERS = 'from fastai.vision.all import *; import monai'
 
 def import_seconds(statement):
-    "Seconds of all imports of `statement` in a fresh process, by `python -X importtime`: the sum over its top-level lines"
-    err = subprocess.run([sys.executable, '-X', 'importtime', '-c', statement], capture_output=True, text=True, check=True).stderr
+    """Seconds of all imports of `statement` in a fresh process, by `python -X importtime`: the sum over its top-level
+    lines"""
+    err = subprocess.run([sys.executable, '-X', 'importtime', '-c', statement], capture_output=True, text=True,
+                         check=True).stderr
     rows = [line[len('import time:'):].split('|') for line in err.splitlines() if line.startswith('import time:')]
     return sum(int(self_us) for self_us, *_ in rows[1:]) / 1e6
 

@@ -1,11 +1,14 @@
-"""Sliding windows against MONAI's `sliding_window_inference`, and labels restored to another grid against interpolating every class.
+"""Sliding windows against MONAI's `sliding_window_inference`, and labels restored to another grid against interpolating
+every class.
 
     python benchmarks/bench_sliding_window.py [windows | agreement | restore] [--repeats 5]
 
-`windows`: a volume of 256x256x128, patch 96x96x64, Gaussian weights, 2 classes; with a network that costs next to nothing, so that the windowing
-itself is seen, and with a small 3D U-Net. Times are medians of alternating repeats in one process; peak memory is that of a fresh process for each.
-`agreement`: how many labels the library's own choice of windows changes. A U-Net learns five classes of brain on a few T1 volumes of
-$FASTMONAI_TEST_DATA/IXI-age, resampled to 256x256x128, for `--steps` steps; then it labels a volume that it has not seen, with several overlaps.
+`windows`: a volume of 256x256x128, patch 96x96x64, Gaussian weights, 2 classes; with a network that costs next to
+nothing, so that the windowing itself is seen, and with a small 3D U-Net. Times are medians of alternating repeats in
+one process; peak memory is that of a fresh process for each.
+`agreement`: how many labels the library's own choice of windows changes. A U-Net learns five classes of brain on a few
+T1 volumes of $FASTMONAI_TEST_DATA/IXI-age, resampled to 256x256x128, for `--steps` steps; then it labels a volume that
+it has not seen, with several overlaps.
 `restore`: 8 classes on a grid of 1.2 mm, 213x213x107 voxels, to labels on one of 1 mm, 256x256x128.
 """
 import argparse, os, statistics, subprocess, sys, time
@@ -39,7 +42,8 @@ def alternate(tasks, repeats):
 
 def table(title, seconds, reference, extra={}):
     print(f'\n{title}')
-    for name, s in seconds.items(): print(f'  {name:34} {s:8.3f} s  {s / seconds[reference]:6.2f} of {reference}{extra.get(name, "")}')
+    for name, s in seconds.items():
+        print(f'  {name:34} {s:8.3f} s  {s / seconds[reference]:6.2f} of {reference}{extra.get(name, "")}')
 
 
 def status_kb(field): return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith(field)))
@@ -83,15 +87,18 @@ def windows(repeats):
     for network, make in NETWORKS.items():
         net = make()
         seconds = alternate({name: lambda run=run: run(net, x) for name, run in RUNS.items()}, repeats)
-        grown = {name: subprocess.run([sys.executable, __file__, 'peak', network, name], check=True, capture_output=True, text=True).stdout.split()[-1] for name in RUNS}
-        table(f'{network} network, {repeats} repeats; resident memory that the call adds at its peak', seconds, 'MONAI, overlap 0.5',
+        grown = {name: subprocess.run([sys.executable, __file__, 'peak', network, name], check=True,
+                                      capture_output=True, text=True).stdout.split()[-1] for name in RUNS}
+        table(f'{network} network, {repeats} repeats; resident memory that the call adds at its peak', seconds,
+              'MONAI, overlap 0.5',
               {name: f', {mib:>5} MiB' for name, mib in grown.items()})
 
 
 # -- Agreement --------------------------------------------------------------------------------------------------------
 
 def brains():
-    "(image, labels) of the T1 volumes that have labels: 0 background, 1 white matter, 2 cerebellum, 3 cortex, 4 the rest"
+    """(image, labels) of the T1 volumes that have labels: 0 background, 1 white matter, 2 cerebellum, 3 cortex, 4 the
+    rest"""
     folder = Path(os.getenv('FASTMONAI_TEST_DATA', '../shared/data'))/'IXI-age'
     groups = np.zeros(256, np.int64)
     for label, (low, high) in {4: (2, 256), 3: (100, 208), 2: (38, 42), 1: (81, 89)}.items(): groups[low:high] = label
@@ -107,12 +114,15 @@ def train(data, steps):
     "A U-Net that has seen `steps` patches"
     from monai.losses import DiceCELoss
     torch.manual_seed(0)
-    net = UNet(spatial_dims=3, in_channels=1, out_channels=5, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=2)
+    net = UNet(spatial_dims=3, in_channels=1, out_channels=5, channels=(16, 32, 64, 128), strides=(2, 2, 2),
+               num_res_units=2)
     optimiser = torch.optim.AdamW(net.parameters(), 4e-3)
-    schedule, loss = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps), DiceCELoss(to_onehot_y=True, softmax=True)
+    schedule, loss = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3,
+                                                         steps), DiceCELoss(to_onehot_y=True, softmax=True)
     for _ in range(steps):
         x, y = data[torch.randint(len(data), ())]
-        at = (slice(None), *(slice(s, s + p) for s, p in ((torch.randint(n - p + 1, ()), p) for n, p in zip(SHAPE, PATCH))))
+        at = (slice(None), *(slice(s, s + p) for s,
+                             p in ((torch.randint(n - p + 1, ()), p) for n, p in zip(SHAPE, PATCH))))
         with torch.autocast('cpu', torch.bfloat16): out = net(x[at][None])
         loss(out.float(), y[at][None].long()).backward()
         optimiser.step(), schedule.step(), optimiser.zero_grad()
@@ -131,8 +141,10 @@ def agreement(steps):
     for overlap, a in labels.items():
         same = a == labels[.5]
         dice = np.mean([2*((a == c) & (y == c)).sum() / ((a == c).sum() + (y == c).sum()) for c in range(1, 5)])
-        print(f'  overlap {overlap!s:5} {seconds[overlap] / seconds[.5]:5.2f} of the time, {100 * same.float().mean():8.3f} % of the voxels and '
-              f'{100 * same[(a > 0) | (labels[.5] > 0)].float().mean():7.3f} % of the foreground as with 0.5, Dice with the truth {dice:.4f}')
+        print(f'  overlap {overlap!s:5} {seconds[overlap] / seconds[.5]:5.2f} of the time, '
+              f'{100 * same.float().mean():8.3f} % of the voxels and '
+              f'{100 * same[(a > 0) | (labels[.5] > 0)].float().mean():7.3f} % of the foreground as with 0.5, '
+              f'Dice with the truth {dice:.4f}')
 
 
 # -- Restoring --------------------------------------------------------------------------------------------------------
@@ -145,7 +157,8 @@ def interpolated(values):
 def zoomed(values):
     "Every class by `scipy.ndimage.zoom`, then the label"
     from scipy.ndimage import zoom
-    return np.stack([zoom(v, [n / o for n, o in zip(SHAPE, v.shape)], order=1, grid_mode=True, mode='nearest') for v in values.numpy()]).argmax(0).astype(np.uint8)
+    return np.stack([zoom(v, [n / o for n, o in zip(SHAPE, v.shape)], order=1, grid_mode=True, mode='nearest')
+                     for v in values.numpy()]).argmax(0).astype(np.uint8)
 
 
 def restore(repeats):
@@ -156,12 +169,14 @@ def restore(repeats):
         'ours': lambda: restore_labels(values, src, dst),
         'interpolate each class, argmax': lambda: interpolated(values),
         'scipy zoom each class, argmax': lambda: zoomed(values)}, repeats)
-    table(f'8 classes, {"x".join(map(str, src.shape))} to 256x256x128, {repeats} repeats', seconds, 'interpolate each class, argmax')
+    table(f'8 classes, {"x".join(map(str, src.shape))} to 256x256x128, {repeats} repeats', seconds,
+          'interpolate each class, argmax')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('what', nargs='*', default=['windows', 'restore', 'agreement'], help='windows, restore, agreement: all by default')
+    parser.add_argument('what', nargs='*', default=['windows', 'restore', 'agreement'],
+                        help='windows, restore, agreement: all by default')
     parser.add_argument('--repeats', type=int, default=5, help='alternating repeats')
     parser.add_argument('--steps', type=int, default=500, help='training steps before the agreement is measured')
     args = parser.parse_args()

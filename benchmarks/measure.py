@@ -22,13 +22,15 @@ def processes(pid):
 
 
 def own_memory(pid=None, shared=True):
-    "MB of anonymous (and shared) memory, summed over a process and its workers: what cannot be dropped, without the pages of mapped files"
+    """MB of anonymous (and shared) memory, summed over a process and its workers: what cannot be dropped, without the
+    pages of mapped files"""
     return sum(_status(p, 'RssAnon', *['RssShmem']*shared) for p in processes(pid or os.getpid()))
 
 
 @contextmanager
 def peak_memory(res, name='peak_mb'):
-    "Add to the dict `res` how many MB the resident memory of this process rises above what it was at the start, at most"
+    """Add to the dict `res` how many MB the resident memory of this process rises above what it was at the start, at
+    most"""
     gc.collect()
     Path('/proc/self/clear_refs').write_text('5')  # VmHWM starts again from what is resident now
     before = _status('self', 'VmRSS')
@@ -61,12 +63,14 @@ def _epoch(loader, size):
 
 
 def loader_figures(make, size=lambda b: len(b[0])):
-    "Figures of a loader that `make()` gives: the first epoch with everything it needs, then items a second and the slowest batch as medians of 3 more ($BENCHMARK_EPOCHS)"
+    """Figures of a loader that `make()` gives: the first epoch with everything it needs, then items a second and the
+    slowest batch as medians of 3 more ($BENCHMARK_EPOCHS)"""
     start = time.perf_counter()
     loader = make()
     built = time.perf_counter() - start
     n, waits = _epoch(loader, size)
-    first, later = time.perf_counter() - start, [_epoch(loader, size) for _ in range(int(os.getenv('BENCHMARK_EPOCHS', 3)))]
+    first, later = time.perf_counter() - start, [_epoch(loader, size)
+                                                 for _ in range(int(os.getenv('BENCHMARK_EPOCHS', 3)))]
     return dict(built_s=built, first_epoch_s=first, items=n, items_per_s=statistics.median(n/sum(w) for n, w in later),
                 slowest_over_median=statistics.median(max(w[1:])/statistics.median(w[1:]) for _, w in later))
 

@@ -1,5 +1,6 @@
-"""Made-up volumes for the benchmarks, the same on every machine: written once, with nothing but numpy, scipy and nibabel, so that any environment can make them."""
-import csv, os
+"""Made-up volumes for the benchmarks, the same on every machine: written once, with nothing but numpy, scipy and
+nibabel, so that any environment can make them."""
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -26,8 +27,10 @@ def smooth_noise(rng, shape, voxels=8):
 
 
 def head_and_labels(rng, shape):
-    "int16 intensities that compress like a scan (a smooth head on a dark, slightly noisy background), and uint8 labels 0, 1, 2 that show in them"
-    inside = sum(((np.arange(s) - s/2) / (.45*s)).reshape([-1 if i == a else 1 for i in range(3)])**2 for a, s in enumerate(shape)) < 1
+    """int16 intensities that compress like a scan (a smooth head on a dark, slightly noisy background), and uint8
+    labels 0, 1, 2 that show in them"""
+    inside = sum(((np.arange(s) - s/2) / (.45*s)).reshape([-1 if i == a else 1 for i in range(3)])**2 for a,
+                 s in enumerate(shape)) < 1
     field = smooth_noise(rng, shape, 12)
     labels = np.where(inside & (field > 1.3), np.where(field > 1.9, 2, 1), 0).astype(np.uint8)
     x = inside * (600 + 100*smooth_noise(rng, shape)) + 350.*labels + rng.normal(scale=np.where(inside, 20, 3))
@@ -58,17 +61,20 @@ def once(name, make):
 def table(folder, n=None):
     "Rows of image, mask and is_valid (the last 4) for the volumes in `folder`"
     images = sorted((folder/'images').iterdir())[:n]
-    return [dict(image=str(f), mask=str(folder/'images_masks'/f.name), is_valid=i >= len(images) - 4) for i, f in enumerate(images)]
+    return [dict(image=str(f), mask=str(folder/'images_masks'/f.name),
+                 is_valid=i >= len(images) - 4) for i, f in enumerate(images)]
 
 
 def training_volumes():
     "Rows for 64 volumes of 128x128x96 and their masks, or fewer for a quick look ($BENCHMARK_VOLUMES)"
-    return table(once('volumes', lambda f: make_volumes(f/'images', 64, masks=True)), int(os.getenv('BENCHMARK_VOLUMES', 64)))
+    return table(once('volumes', lambda f: make_volumes(f/'images', 64, masks=True)),
+                 int(os.getenv('BENCHMARK_VOLUMES', 64)))
 
 
 def small_volumes(n):
     "Rows for the first `n` of 5000 volumes of 48x48x48 and their masks; no two are equal"
-    return table(once('small-5000', lambda f: make_volumes(f/'images', 5000, (48,)*3, (1.,)*3, 'RAS', masks=True, ending='.nii')), n)
+    return table(once('small-5000', lambda f: make_volumes(f/'images', 5000, (48,)*3, (1.,)*3, 'RAS', masks=True,
+                                                           ending='.nii')), n)
 
 
 def large_volumes():
@@ -78,10 +84,13 @@ def large_volumes():
 
 
 def hippocampus():
-    "Rows of image, mask and is_valid (40 of 200, the same ones every time) of the Decathlon's task 4 in $FASTMONAI_TEST_DATA"
+    """Rows of image, mask and is_valid (40 of 200, the same ones every time) of the Decathlon's task 4 in
+    $FASTMONAI_TEST_DATA"""
     root = Path(os.getenv('FASTMONAI_TEST_DATA', '.')).absolute()/'Task04_Hippocampus'
     images = sorted(root.glob('imagesTr/*.nii.gz'))
-    if not images: raise SystemExit(f'no {root.name}/imagesTr in $FASTMONAI_TEST_DATA: download the data set first (fastMONAI.data.external_data.download_decathlon)')
+    if not images:
+        raise SystemExit(f'no {root.name}/imagesTr in $FASTMONAI_TEST_DATA: download the data set first '
+                         '(fastMONAI.data.external_data.download_decathlon)')
     valid = set(np.random.default_rng(42).permutation(len(images))[:len(images)//5])
     return [dict(image=str(f), mask=str(root/'labelsTr'/f.name), is_valid=i in valid) for i, f in enumerate(images)]
 

@@ -1,9 +1,8 @@
 """Build the website in _docs from the notebooks, offline: `python docs/build.py [--run]`.
 
-A module's notebook becomes its page: prose and examples as they stand, each exported cell as the signature and docstring of what it
-defines. The pages stand wing by wing, as in `WINGS` of .ci/check.py. Tutorials show the outputs that they were saved with; with --run the
-module notebooks are run first, so that their pages show pictures too.
-"""
+A module's notebook becomes its page: prose and examples as they stand, each exported cell as the signature and
+docstring of what it defines. The pages stand wing by wing, as in `WINGS` of .ci/check.py. Tutorials show the outputs
+that they were saved with; with --run the module notebooks are run first, so that their pages show pictures too. """
 import importlib, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -27,7 +26,8 @@ def run_notebooks():
     data = Path(os.getenv('FASTMONAI_TEST_DATA') or ROOT.parent/'shared/data').absolute()
     env = dict(os.environ, FASTMONAI_TEST_DATA=str(data), OMP_NUM_THREADS='1')
     flags = ['--flags', 'data'] if data.is_dir() else []
-    subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--n-workers', '2', '--skip-folder-re', r'^([_.]|tutorials)', '--skip-file-re', r'^([_.]|index)',
+    subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--n-workers', '2', '--skip-folder-re',
+                    r'^([_.]|tutorials)', '--skip-file-re', r'^([_.]|index)',
                     *flags], cwd=BUILD, env=env, check=True)
     return BUILD/'nbs'
 
@@ -48,7 +48,8 @@ def label(module, name):
 def methods(module, name):
     "Names of the public methods that the class `name` itself defines; none of a function"
     obj = vars(module).get(name)
-    return [f'{name}.{m}' for m, o in vars(obj).items() if not m.startswith('_') and callable(o) and o.__doc__] if isinstance(obj, type) else []
+    return [f'{name}.{m}' for m, o in vars(obj).items() if not m.startswith('_') and callable(o)
+            and o.__doc__] if isinstance(obj, type) else []
 
 
 def api_doc(module, name):
@@ -56,7 +57,9 @@ def api_doc(module, name):
     obj = module
     for part in name.split('.'): obj = getattr(obj, part)
     doc = show_doc(obj, renderer=MarkdownRenderer, name=name)  # None for what only dispatches on types
-    return f'({label(module, name)})=\n{"####" if "." in name else "###"} {name}\n\n{doc._repr_markdown_()}' if doc else ''
+    return (
+        f'({label(module, name)})=\n{"####" if "." in name else "###"} {name}\n\n{doc._repr_markdown_()}' if doc else ''
+    )
 
 
 def shown_name(cell):
@@ -90,10 +93,12 @@ def link_names(nb, labels, notebook, pages):
         return f'](/{page}.ipynb{m[2]})' if page else m[0]
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
-        cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)  # Jupyter's anchors of headings as Sphinx spells them
+        # Jupyter's anchors of headings as Sphinx spells them
+        cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)
         cell.source = re.sub(r'\]\(([\w./]+\.ipynb)((?:#[\w-]+)?)\)', to_page, cell.source)
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
-        cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p) for p in parts)
+        cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p)
+                              for p in parts)
 
 
 def contents(title, pages, hidden=False):
@@ -105,31 +110,38 @@ def contents(title, pages, hidden=False):
 def write_wings(pages):
     "The list of modules, and a page for each wing: what it is, and its modules"
     (PAGES/'api.md').write_text(contents('Modules', [*[f'{wing}: {what} </api/{wing}>' for wing, what in WINGS.items()],
-                                                     *[f'{p.split("/")[1]} </{p}>' for p in pages if re.fullmatch(r'api/\w+', p)]]))
+                                                     *[f'{p.split("/")[1]} </{p}>'
+                                                       for p in pages if re.fullmatch(r'api/\w+', p)]]))
     for wing, what in WINGS.items():
         rooms = [f'{p.split("/")[2]} </{p}>' for p in pages if p.startswith(f'api/{wing}/')]
         (PAGES/f'api/{wing}.md').write_text(contents(f'{wing}: {what}', rooms))
 
 
-def plain_page(notebook): return NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
+def plain_page(notebook):
+    return NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
 
 
 def write_pages(nbs):
     "Write every page and the lists that lead to them"
     labels, plan = {}, planned(nbs)
     paged = set(plan.values())
-    if lost := [m for m, n in modules(nbs.parent).items() if n not in paged]: raise SystemExit(f'these modules have no page: {lost}')
+    if lost := [m for m, n in modules(nbs.parent).items() if n not in paged]:
+        raise SystemExit(f'these modules have no page: {lost}')
     by_page = {f'api/{m.replace(".", "/")}': m for m in modules(nbs.parent)}
-    pages = {p: module_page(n, importlib.import_module(f'fastMONAI.{by_page[p]}'), labels) if p in by_page else plain_page(n) for p, n in plan.items()}
+    pages = {p: module_page(n, importlib.import_module(f'fastMONAI.{by_page[p]}'), labels) if p in by_page
+             else plain_page(n) for p, n in plan.items()}
     guides = [p for p in pages if '/' not in p and p != 'index'] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
-    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG', 'benchmarks/RESULTS'], hidden=True), 'markdown'))
+    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG',
+                                                      'benchmarks/RESULTS'], hidden=True), 'markdown'))
     for name, nb in pages.items():
         link_names(nb, labels, plan[name], plan)
         (PAGES/name).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, PAGES/f'{name}.ipynb')
     write_wings(pages)
     (PAGES/'tutorials.md').write_text(contents('Tutorials', [p for p in pages if p.startswith('tutorials/')]))
-    for path in (ROOT/'CONTRIBUTING.md', ROOT/'CHANGELOG.md', ROOT/'LICENSE', ROOT/'docs/conf.py', *(ROOT/'docs').glob('*.md')): shutil.copy(path, PAGES)
+    for path in (ROOT/'CONTRIBUTING.md', ROOT/'CHANGELOG.md', ROOT/'LICENSE', ROOT/'docs/conf.py',
+                 *(ROOT/'docs').glob('*.md')):
+        shutil.copy(path, PAGES)
     (PAGES/'benchmarks').mkdir(exist_ok=True)
     shutil.copy(ROOT/'benchmarks/RESULTS.md', PAGES/'benchmarks')
 
@@ -138,7 +150,8 @@ def main(run=False):
     shutil.rmtree(BUILD, ignore_errors=True)
     PAGES.mkdir(parents=True)
     write_pages(run_notebooks() if run else ROOT/'nbs')
-    subprocess.run([sys.executable, '-m', 'sphinx', '--fail-on-warning', '--keep-going', '-q', '-b', 'html', PAGES, ROOT/'_docs'], check=True)
+    subprocess.run([sys.executable, '-m', 'sphinx', '--fail-on-warning', '--keep-going', '-q', '-b', 'html', PAGES,
+                    ROOT/'_docs'], check=True)
     print(f'open {ROOT.name}/_docs/index.html')
 
 

@@ -1,4 +1,5 @@
-"Write README.md, or the file named as argument, from nbs/index.ipynb: its prose and code, without hidden cells and outputs"
+"""Write README.md, or the file named as argument, from nbs/index.ipynb: its prose and code, without hidden cells and
+outputs"""
 import re, sys
 from pathlib import Path
 

@@ -22,7 +22,8 @@ def _predict(args):
     from fastMONAI.results.prediction_folder import predict_folder
     from fastMONAI.models.sharing import load_model
     source = args.input[0] if len(args.input) == 1 else args.input
-    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers, tta=args.tta,
+    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers,
+                           tta=args.tta,
                            overlap=args.overlap, uncertainty=args.uncertainty)
     failed = int((table.status == 'failed').sum())
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
@@ -51,38 +52,53 @@ def _add_predict(commands):
     predict = commands.add_parser('predict', allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter,
                                   help='predict images, each on its own grid, with a model that save_model wrote')
     predict.add_argument('input', nargs='+', metavar='INPUT', help='a folder of images, or images')
-    predict.add_argument('--model', metavar='FOLDER', action='append', required=True, help='what save_model wrote; several times: an ensemble')
+    predict.add_argument('--model', metavar='FOLDER', action='append', required=True,
+                         help='what save_model wrote; several times: an ensemble')
     predict.add_argument('--out', metavar='FOLDER', required=True,
-                         help='folder for the predictions, not of the images; what is done there already is not done again')
+                         help='folder for the predictions, not of the images; what is done there already is not '
+                              'done again')
     predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
-    predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5, help="of windows, from 0 to below 1, or 'auto'")
+    predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5,
+                         help="of windows, from 0 to below 1, or 'auto'")
     predict.add_argument('--tta', action='store_true', help='average over mirror images')
     predict.add_argument('--uncertainty', action='store_true', help='score how sure each prediction is')
     predict.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
     predict.set_defaults(run=_predict)
 
 def _add_serve(commands):
-    serve = commands.add_parser('serve', allow_abbrev=False, help='a web page on this computer where a model predicts what is put on it', formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    serve = commands.add_parser(
+        'serve',
+        allow_abbrev=False,
+        help='a web page on this computer where a model predicts what is put on it',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     serve.add_argument('model', metavar='MODEL', help='what save_model wrote')
-    serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can reach this computer')
+    serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can '
+                                                           'reach this computer')
     serve.add_argument('--port', metavar='N', type=_at_least(0), default=7860, help='0: any that is free')
-    serve.add_argument('--max-upload-mb', metavar='N', type=_at_least(1), default=1024, help='what one request may send')
+    serve.add_argument('--max-upload-mb', metavar='N', type=_at_least(1), default=1024,
+                       help='what one request may send')
     serve.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
     serve.add_argument('--open', action='store_true', help='show the page at once')
     serve.set_defaults(run=_serve)
 
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
-    parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False, description='Deep learning on medical images, on fastai, MONAI and TorchIO')
+    parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False,
+                                     description='Deep learning on medical images, on fastai, MONAI and TorchIO')
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, without network, in a few minutes',
+    demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, '
+                                                                'without network, in a few minutes',
                                formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    demo.add_argument('--out', metavar='FOLDER', default='fastmonai-demo', help='folder for pictures, predictions and the model')
+    demo.add_argument('--out', metavar='FOLDER', default='fastmonai-demo',
+                      help='folder for pictures, predictions and the model')
     demo.add_argument('--epochs', metavar='N', type=_at_least(1), default=20, help='passes over the training subjects')
-    demo.add_argument('--subjects', metavar='N', type=_at_least(5), default=30, help='subjects to make; one of five is held out')
+    demo.add_argument('--subjects', metavar='N', type=_at_least(5), default=30,
+                      help='subjects to make; one of five is held out')
     demo.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='seed of subjects and training')
-    demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in FASTMONAI_HOME, or in ~/.fastmonai)')
+    demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in '
+                                                       'FASTMONAI_HOME, or in ~/.fastmonai)')
     demo.set_defaults(run=_demo)
     _add_predict(commands)
     _add_serve(commands)

@@ -11,9 +11,11 @@ from importlib.machinery import ModuleSpec
 
 # %% ../nbs/migration.ipynb #d88b2e41
 became = [
-    ('med_img_reader(file, apply_reorder, target_spacing)', 'MedImage.create(file).reorder().resample(spacing)', 'each step returns a `MedImage` with its geometry'),
+    ('med_img_reader(file, apply_reorder, target_spacing)', 'MedImage.create(file).reorder().resample(spacing)',
+     'each step returns a `MedImage` with its geometry'),
     ('MetaResolver, MedBase.item_preprocessing', 'MedDataBlock(reorder=, resample=)', 'no state in classes'),
-    ('pred_to_binary_mask, pred_to_multiclass_mask', 'CustomLoss(...).decodes', 'metrics take logits; `get_preds(with_decoded=True)` gives masks'),
+    ('pred_to_binary_mask, pred_to_multiclass_mask', 'CustomLoss(...).decodes',
+     'metrics take logits; `get_preds(with_decoded=True)` gives masks'),
     ('CustomDictTransform', 'RandomTransform', 'overwrite `draw` and `on_image`'),
     ('do_pad_or_crop', 'PadOrCrop(size)', 'or `pad_or_crop` on an array and its grid'),
     ('build_transform_from_spec', 'transform_from_spec', 'for random ones `random_transform_from_spec`'),
@@ -21,18 +23,27 @@ became = [
     ('DynUNetDSAdapter', 'CustomLoss', 'deeply supervised outputs are understood as they are'),
     ('MedDataset(...).get_suggestion()', 'MedDataset(...).suggestion()', 'both spellings work'),
     ('show_med_img(..., voxel_size=)', 'show_med_img(..., affine=)', 'a `MedImage` brings its own'),
-    ('gpu_patch_augmentations(patch_size, target_spacing), suggest_patch_augmentations', 'aug_transforms3d()', 'whole volumes too, on any device; the spacing is read from each batch'),
-    ('PatchConfig(patch_size, samples_per_volume, label_probabilities)', 'Patches(size, per_volume, foreground)', 'an argument of `MedDataBlock` and `from_df`: `patches=`'),
-    ('MedPatchDataLoaders.from_df', 'MedImageDataLoaders.from_df(..., patches=Patches(64))', 'no queue: patches are read from prepared volumes; validation is on whole volumes'),
-    ('PatchInferenceEngine, patch_inference', 'sliding_window(model, volume, patch_size)', 'a `Learner` trained on patches does it by itself'),
-    ('preprocess_dataset', 'MedDataBlock(..., cache=)', 'prepared once when loaders are built; `cache_report` and `clear_cache` look after the files'),
-    ('inference(learn, apply_reorder, target_spacing, fn=, save_path=)', 'inference(learn, file, save_path)', 'the settings come from the learner or the saved model; the mask lies on the grid of the file'),
-    ('patch_inference(learner, config, files, save_dir=)', 'predict_folder(learn, files, out)', 'skips what is done, goes on after a bad case'),
-    ('save_safetensors_model, load_safetensors_model, load_model_artifact', 'save_model(learn, folder)', '`load_model(folder)` gives what `inference` takes'),
+    ('gpu_patch_augmentations(patch_size, target_spacing), suggest_patch_augmentations', 'aug_transforms3d()',
+     'whole volumes too, on any device; the spacing is read from each batch'),
+    ('PatchConfig(patch_size, samples_per_volume, label_probabilities)', 'Patches(size, per_volume, foreground)',
+     'an argument of `MedDataBlock` and `from_df`: `patches=`'),
+    ('MedPatchDataLoaders.from_df', 'MedImageDataLoaders.from_df(..., patches=Patches(64))',
+     'no queue: patches are read from prepared volumes; validation is on whole volumes'),
+    ('PatchInferenceEngine, patch_inference', 'sliding_window(model, volume, patch_size)',
+     'a `Learner` trained on patches does it by itself'),
+    ('preprocess_dataset', 'MedDataBlock(..., cache=)', 'prepared once when loaders are built; `cache_report` '
+                                                        'and `clear_cache` look after the files'),
+    ('inference(learn, apply_reorder, target_spacing, fn=, save_path=)', 'inference(learn, file, save_path)',
+     'the settings come from the learner or the saved model; the mask lies on the grid of the file'),
+    ('patch_inference(learner, config, files, save_dir=)', 'predict_folder(learn, files, out)',
+     'skips what is done, goes on after a bad case'),
+    ('save_safetensors_model, load_safetensors_model, load_model_artifact', 'save_model(learn, folder)',
+     '`load_model(folder)` gives what `inference` takes'),
     ('make_model_spec, build_model_from_spec', 'network_spec(network)', '`build_network` makes it again'),
     ('register_model_constructor', 'register_network(cls)', 'networks of MONAI need none'),
     ('unwrap_compiled_model, strip_compile_prefix', 'unwrapped(network)', '`save_model` does it by itself'),
-    ('save_series_pred(series, save_dir)', 'write_seg(path, mask, series)', 'a DICOM SEG on the frame of reference of the series; `inference(model, series, "seg.dcm")` writes it too'),
+    ('save_series_pred(series, save_dir)', 'write_seg(path, mask, series)',
+     'a DICOM SEG on the frame of reference of the series; `inference(model, series, "seg.dcm")` writes it too'),
     ('load_model_resources, load_system_resources', 'load_model(folder)', ''),
     ('inference_from_config, predict_from_config', 'inference(model, file)', ''),
     ('MURLs', 'Source', 'every download takes `source=`: a mirror, a file, another hash'),
@@ -74,7 +85,8 @@ GONE = 'utils', 'vision_patch' # modules of fastMONAI 0.12 that have no successo
 
 # %% ../nbs/migration.ipynb #9a215e19
 def _elsewhere(module, old, name):
-    "What `name` of the old module `old` is now; an ImportError that names its successor where it has none of its own name"
+    """What `name` of the old module `old` is now; an ImportError that names its successor where it has none of its own
+    name"""
     for room in MOVED.get(old, '').split()[1:]:
         found = vars(importlib.import_module(f'fastMONAI.{room}'))
         if name in found: return found[name]
@@ -83,7 +95,9 @@ def _elsewhere(module, old, name):
     for before, now, why in became:
         if name in (w.split('.')[0] for w in re.split(r'[\s,]+', re.sub(r'\(.*?\)', '', before))):
             raise ImportError(f'fastMONAI.{old}.{name} of fastMONAI 0.12 is now {now}' + (f': {why}' if why else ''))
-    if old in GONE: raise ImportError(f'fastMONAI.{old}.{name} of fastMONAI 0.12 has no successor: see the page "Coming from fastMONAI 0.12"')
+    if old in GONE:
+        raise ImportError(f'fastMONAI.{old}.{name} of fastMONAI 0.12 has no successor: see the page "Coming from '
+                          'fastMONAI 0.12"')
     raise AttributeError(f'module {module.__name__!r} has no attribute {name!r}')
 
 class OldPaths:
@@ -99,7 +113,8 @@ class OldPaths:
         if old in GONE: module = types.ModuleType(spec.name, f'What became of the names of fastMONAI.{old}')
         else:
             module = importlib.import_module(f'fastMONAI.{MOVED[old].split()[0]}')
-            warnings.warn(f'{spec.name} is now {module.__name__}: the old path, which exported learners may name too, goes with the next release',
+            warnings.warn(f'{spec.name} is now {module.__name__}: the old path, which exported learners may name '
+                          'too, goes with the next release',
                           FutureWarning, stacklevel=2)
         spec.loader_state = module.__spec__
         if not hasattr(module, '__getattr__'):

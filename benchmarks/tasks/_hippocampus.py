@@ -37,7 +37,8 @@ def epoch_figures(learn, lr=5e-3, epochs=4):
     "Median seconds of an epoch after the first, and the first"
     times = EpochTimes()
     with learn.no_bar(), learn.no_logging(): learn.fit(epochs, lr, cbs=times)
-    return dict(epoch_s=statistics.median(times.seconds[1:]), first_epoch_s=times.seconds[0], dice=learn.recorder.values[-1][-1])
+    return dict(epoch_s=statistics.median(times.seconds[1:]), first_epoch_s=times.seconds[0],
+                dice=learn.recorder.values[-1][-1])
 
 
 def minutes_figures(make_learner, fit):

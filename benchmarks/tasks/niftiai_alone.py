@@ -1,4 +1,5 @@
-"""niftiai: its loaders know neither orientation nor spacing, so volumes are read, scaled and resized to the same number of voxels."""
+"""niftiai: its loaders know neither orientation nor spacing, so volumes are read, scaled and resized to the same
+number of voxels."""
 import pandas as pd
 from niftiai import Scale, SegmentationDataLoaders3d, aug_transforms3d
 from niftiai.transforms import Resize
@@ -10,8 +11,11 @@ from measure import loader_figures
 def _whole(batch_tfms=None):
     df = pd.DataFrame(synthetic.training_volumes())
     synthetic.warm(df.to_dict('records'))
-    return loader_figures(lambda: SegmentationDataLoaders3d.from_df(df, fn_col='image', label_col='mask', valid_col='is_valid', path='/', codes=['background', 'one', 'two'],
-        item_tfms=[Resize(common.SIZE), Scale()], batch_tfms=batch_tfms, bs=common.BS, num_workers=common.WORKERS).train)
+    return loader_figures(lambda: SegmentationDataLoaders3d.from_df(df, fn_col='image', label_col='mask',
+                                                                    valid_col='is_valid', path='/',
+                                                                    codes=['background', 'one', 'two'],
+        item_tfms=[Resize(common.SIZE), Scale()], batch_tfms=batch_tfms, bs=common.BS,
+        num_workers=common.WORKERS).train)
 
 
 def whole():

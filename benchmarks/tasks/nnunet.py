@@ -17,7 +17,8 @@ from measure import loader_figures
 def _write_cases(folder):
     "The training volumes on the benchmark's grid in nnU-Net's format, with up to 10,000 places of each class"
     folder.mkdir()
-    grid, rng = tio.Compose([tio.ToCanonical(), tio.Resample(common.SPACING), tio.ZNormalization()]), np.random.default_rng(0)
+    grid, rng = tio.Compose([tio.ToCanonical(), tio.Resample(common.SPACING),
+                             tio.ZNormalization()]), np.random.default_rng(0)
     for i, r in enumerate(r for r in synthetic.training_volumes() if not r['is_valid']):
         s = grid(tio.Subject(image=tio.ScalarImage(r['image']), mask=tio.LabelMap(r['mask'])))
         data, seg = s.image.numpy(), s.mask.numpy().astype(np.int8)
@@ -38,8 +39,11 @@ def _patches(transforms=None):
     with contextlib.redirect_stdout(io.StringIO()): _write_cases(folder)
     def make():
         ds = nnUNetDatasetBlosc2(str(folder))
-        dl = nnUNetDataLoader(ds, common.BS, common.PATCH, common.PATCH, LabelManager({'background': 0, 'one': 1, 'two': 2}, None), common.FOREGROUND, transforms=transforms)
-        return _Epochs(NonDetMultiThreadedAugmenter(dl, None, common.WORKERS, seeds=None), len(ds.identifiers)*common.PER_VOLUME//common.BS)
+        dl = nnUNetDataLoader(ds, common.BS, common.PATCH, common.PATCH,
+                              LabelManager({'background': 0, 'one': 1, 'two': 2}, None), common.FOREGROUND,
+                              transforms=transforms)
+        return _Epochs(NonDetMultiThreadedAugmenter(dl, None, common.WORKERS, seeds=None),
+                       len(ds.identifiers)*common.PER_VOLUME//common.BS)
     return loader_figures(make, size=lambda b: len(b['data']))
 
 
@@ -50,4 +54,5 @@ def patches():
 
 def patches_augmented():
     "The same with its transforms for training"
-    return _patches(nnUNetTrainer.get_training_transforms(np.array(common.PATCH), (-30/360*2*np.pi, 30/360*2*np.pi), None, (0, 1, 2), False, [False], foreground_labels=[1, 2]))
+    return _patches(nnUNetTrainer.get_training_transforms(np.array(common.PATCH), (-30/360*2*np.pi, 30/360*2*np.pi),
+                                                          None, (0, 1, 2), False, [False], foreground_labels=[1, 2]))

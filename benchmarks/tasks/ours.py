@@ -2,8 +2,10 @@
 import statistics, time
 
 from fastMONAI.learning.sliding_window import sliding_window
-from fastMONAI.vision_all import (BatchAffine, BatchAnisotropy, BatchBlur, BatchBrightness, BatchFlip, BatchGamma, BatchNoise, BatchSpatial, Cache, ColReader,
-                                  ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage, MedMaskBlock, PadOrCrop, Patches,
+from fastMONAI.vision_all import (BatchAffine, BatchAnisotropy, BatchBlur, BatchBrightness, BatchFlip, BatchGamma,
+                                  BatchNoise, BatchSpatial, Cache, ColReader,
+                                  ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset, MedImage,
+                                  MedMaskBlock, PadOrCrop, Patches,
                                   RandomAffine, RandomFlip, ZNormalization, aug_transforms3d, restore_labels, to_labels)
 import pandas as pd
 import torch  # after fastMONAI, which says how its threads wait
@@ -15,7 +17,8 @@ from ._hippocampus import epoch_figures, minutes_figures
 
 
 def _loaders(rows, item_tfms, bs, batch_tfms=None, num_workers=None, **kwargs):
-    block = MedDataBlock((ImageBlock(cls=MedImage), MedMaskBlock), get_x=ColReader('image'), get_y=ColReader('mask'), splitter=ColSplitter('is_valid'),
+    block = MedDataBlock((ImageBlock(cls=MedImage), MedMaskBlock), get_x=ColReader('image'), get_y=ColReader('mask'),
+                         splitter=ColSplitter('is_valid'),
                          item_tfms=item_tfms, batch_tfms=batch_tfms, **kwargs)
     return block.dataloaders(pd.DataFrame(rows), bs=bs, num_workers=num_workers)
 
@@ -24,7 +27,8 @@ def _whole(*random, **kwargs):
     rows = synthetic.training_volumes()
     synthetic.warm(rows)
     tfms = [ZNormalization(), PadOrCrop(common.SIZE), *random]
-    return loader_figures(lambda: _loaders(rows, tfms, common.BS, reorder=True, resample=common.SPACING, cache='disk', **kwargs).train)
+    return loader_figures(lambda: _loaders(rows, tfms, common.BS, reorder=True, resample=common.SPACING, cache='disk',
+                                           **kwargs).train)
 
 
 def whole():
@@ -34,7 +38,8 @@ def whole():
 
 def whole_random():
     "The same, and affine and flip of whole batches in one resampling"
-    return _whole(batch_tfms=BatchSpatial(affine=BatchAffine(**common.AFFINE, p=common.P), flip=BatchFlip(axes='LR', p=common.P, flip_probability=1.)))
+    return _whole(batch_tfms=BatchSpatial(affine=BatchAffine(**common.AFFINE, p=common.P),
+                                          flip=BatchFlip(axes='LR', p=common.P, flip_probability=1.)))
 
 
 def whole_items_random():
@@ -46,7 +51,8 @@ def _patches(batch_tfms=None):
     rows = synthetic.training_volumes()
     synthetic.warm(rows)
     cut = Patches(tuple(common.PATCH), common.PER_VOLUME, common.FOREGROUND)
-    return loader_figures(lambda: _loaders(rows, [ZNormalization()], common.BS, batch_tfms, reorder=True, resample=common.SPACING, cache='disk', patches=cut).train)
+    return loader_figures(lambda: _loaders(rows, [ZNormalization()], common.BS, batch_tfms, reorder=True,
+                                           resample=common.SPACING, cache='disk', patches=cut).train)
 
 
 def patches():
@@ -57,7 +63,8 @@ def patches():
 def patches_augmented():
     "The same with batch transforms, with the probabilities that fastMONAI 0.12.0 suggests"
     moves = BatchSpatial(BatchAffine((.7, 1.4), 30, isotropic=True, p=.2), flip=BatchFlip(p=1))
-    return _patches([moves, BatchAnisotropy(p=.25), BatchGamma(.3, p=.3), BatchBrightness(p=.1), BatchNoise(std=.1, p=.1), BatchBlur((.5, 1), p=.2)])
+    return _patches([moves, BatchAnisotropy(p=.25), BatchGamma(.3, p=.3), BatchBrightness(p=.1),
+                     BatchNoise(std=.1, p=.1), BatchBlur((.5, 1), p=.2)])
 
 
 def patches_preset():
@@ -101,7 +108,8 @@ def window_bf16():
 def restore():
     "From the network's output, 8 classes at 1.2 mm, to labels of 256x256x128 voxels of 1 mm"
     to, size, res = MedImage(torch.zeros(1, 256, 256, 128), affine=torch.eye(4)), (216, 216, 112), {}
-    logits, seen = common.EightClasses(time.perf_counter)(torch.zeros(1, 1, *size))[0], PadOrCrop(size)(to.resample([1.2]*3))
+    logits, seen = common.EightClasses(time.perf_counter)(torch.zeros(1, 1,
+                                                                      *size))[0], PadOrCrop(size)(to.resample([1.2]*3))
     probabilities = logits.softmax(0)
     with peak_memory(res): took, labels = typical_seconds(restore_labels, probabilities, seen.geometry, to.geometry)
     return dict(seconds=took, dtype=str(labels.dtype), **res)
@@ -142,7 +150,9 @@ def _learner():
     rows = synthetic.hippocampus()
     synthetic.warm(rows)
     batch_tfms = [BatchSpatial(BatchAffine(**common.AFFINE, p=common.P)), BatchGamma(p=.3)]
-    return Learner(_loaders(rows, [ZNormalization(), PadOrCrop(common.HIPPOCAMPUS_SIZE)], common.HIPPOCAMPUS_BS, batch_tfms), common.unet(3), loss_func=CustomLoss(loss_func=DiceCELoss(to_onehot_y=True, softmax=True)),
+    return Learner(_loaders(rows, [ZNormalization(), PadOrCrop(common.HIPPOCAMPUS_SIZE)], common.HIPPOCAMPUS_BS,
+                            batch_tfms), common.unet(3),
+                            loss_func=CustomLoss(loss_func=DiceCELoss(to_onehot_y=True, softmax=True)),
                    metrics=common.mean_dice)
 
 

@@ -54,14 +54,17 @@ def _check_self_contained(path):
     "Refuse a header whose voxels are in another file"
     if _suffix(path) not in ('.nrrd', '.nhdr', '.mha', '.mhd') or not os.path.getsize(path): return
     with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        if _elsewhere.search(text): raise UploadError(f'{path.name}: refused: its voxels are in another file; expected one file that holds both, or NIfTI')
+        if _elsewhere.search(text):
+            raise UploadError(f'{path.name}: refused: its voxels are in another file; expected one file that '
+                              'holds both, or NIfTI')
 
 def _check_dicom(path):
     "Refuse a DICOM file whose data set is compressed as a whole"
     if not _is_dicom(path): return
     from pydicom.filereader import read_file_meta_info
     try: syntax = read_file_meta_info(path).get('TransferSyntaxUID')
-    except Exception: raise UploadError(f'{path.name}: is no DICOM file, or is damaged from its first bytes on') from None
+    except Exception:
+        raise UploadError(f'{path.name}: is no DICOM file, or is damaged from its first bytes on') from None
     if syntax == _DEFLATED: raise UploadError(f'{path.name}: refused: a deflated DICOM file is not read here')
 
 # %% ../../nbs/apps/01_serve.ipynb #e4361dff
@@ -96,9 +99,11 @@ def _check_images(paths, model, max_bytes):
     first, n = headers[0], sum(h.channels for h in headers)
     names = ', '.join(p.name for p in paths[:4]) + (f' and {len(paths)-4} more' if len(paths) > 4 else '')
     if (n, first.geometry.ndim) != (model.channels, model.ndim):
-        raise UploadError(f'{names}: {n} channel(s) in {first.geometry.ndim}D; this model takes {model.channels} in {model.ndim}D')
+        raise UploadError(f'{names}: {n} channel(s) in {first.geometry.ndim}D; this model takes {model.channels} '
+                          f'in {model.ndim}D')
     needed = 4*n*max(_n_voxels(h.geometry, model) for h in headers)
-    if needed > max_bytes: raise UploadError(f'{names}: needs {_mb(needed)} of memory, more than the {_mb(max_bytes)} allowed')
+    if needed > max_bytes:
+        raise UploadError(f'{names}: needs {_mb(needed)} of memory, more than the {_mb(max_bytes)} allowed')
 
 # %% ../../nbs/apps/01_serve.ipynb #0b0084e3
 @dataclass
@@ -116,12 +121,14 @@ class _Case:
     @property
     def is_colour(self): return self.image.ndim == 3 and len(self.image) == 3
     def layout(self, plane): return _layout(self.image.ndim-1, self.affine, plane)
-    def n_slices(self, plane): return 1 if self.layout(plane).axis is None else self.image.shape[self.layout(plane).axis+1]
+    def n_slices(self, plane):
+        return 1 if self.layout(plane).axis is None else self.image.shape[self.layout(plane).axis+1]
     def best_slice(self, plane):
         "The slice with most that was found, or the middle one"
         axis = self.layout(plane).axis
         if axis is None: return 0
-        counts = sum((np.count_nonzero(o, tuple(a for a in range(3) if a != axis)) for o,_ in self.overlays), np.zeros(self.n_slices(plane)))
+        counts = sum((np.count_nonzero(o, tuple(a for a in range(3) if a != axis)) for o,_ in self.overlays),
+                     np.zeros(self.n_slices(plane)))
         return int(counts.argmax()) if counts.any() else len(counts)//2
 
     def picture(self,
@@ -162,7 +169,8 @@ def _overlays(prediction):
 def _case(name, image, prediction, table): return _Case(name, _grey(image), image.affine, _overlays(prediction), table)
 
 # %% ../../nbs/apps/01_serve.ipynb #8d9a906a
-_planes = {'axial': (2, 'LRAP'), 'coronal': (1, 'LRSI'), 'sagittal': (0, 'PASI')} # number, and what lies to the left, right, top and bottom
+# number, and what lies to the left, right, top and bottom
+_planes = {'axial': (2, 'LRAP'), 'coronal': (1, 'LRSI'), 'sagittal': (0, 'PASI')}
 
 # %% ../../nbs/apps/01_serve.ipynb #0ff47950
 def _picture_html(case, name, index, channel=0, opacity=.5):
@@ -171,22 +179,28 @@ def _picture_html(case, name, index, channel=0, opacity=.5):
     picture, data = case.picture(plane, index, channel, opacity), io.BytesIO()
     Image.fromarray(picture).save(data, 'png')
     ratio = picture.shape[1]/(picture.shape[0]*case.layout(plane).aspect)
-    spans = ''.join(f'<span class="fm-{side}">{o}</span>' for side,o in zip(('left', 'right', 'top', 'bottom'), letters))
+    spans = ''.join(f'<span class="fm-{side}">{o}</span>' for side,
+                    o in zip(('left', 'right', 'top', 'bottom'), letters))
     src = base64.b64encode(data.getvalue()).decode()
-    return f'<div class="fm-picture" style="aspect-ratio:{ratio:.4f};width:min(100%,{70*ratio:.2f}vh)"><img src="data:image/png;base64,{src}" alt="{name} slice {int(index)}">{spans}</div>'
+    return (f'<div class="fm-picture" style="aspect-ratio:{ratio:.4f};width:min(100%,{70*ratio:.2f}vh)"><img '
+            f'src="data:image/png;base64,{src}" alt="{name} slice {int(index)}">{spans}</div>')
 
 def _legend_html(model):
     "The classes of a segmentation with their colours"
     if model.task != 'segmentation': return ''
     named = list(zip(model.classes, model.colors))[1 if model.exclusive else 0:]
-    items = ''.join(f'<li><span class="fm-swatch" style="background:rgb{tuple(c)}"></span>{html.escape(n)}</li>' for n,c in named)
+    items = ''.join(f'<li><span class="fm-swatch" style="background:rgb{tuple(c)}"></span>{html.escape(n)}</li>' for n,
+                    c in named)
     return f'<ul class="fm-legend">{items}</ul>'
 
 def _table_html(case):
     "What was found, and the links to keep it"
-    links = ''.join(f'<a class="fm-download" href="prediction/{case.token}/{html.escape(n)}" download>{html.escape(n)}</a>' for n in case.files)
-    table = case.table.to_html(index=False, border=0, classes='fm-table', justify='left', float_format=lambda v: f'{v:,.4g}' if abs(v) < 1e3 else f'{v:,.0f}')
-    return f'<div class="fm-found"><h3>{html.escape(case.name)}</h3>{table}<div class="fm-downloads">{links}</div></div>'
+    links = ''.join(f'<a class="fm-download" href="prediction/{case.token}/{html.escape(n)}" '
+                    f'download>{html.escape(n)}</a>' for n in case.files)
+    table = case.table.to_html(index=False, border=0, classes='fm-table', justify='left',
+                               float_format=lambda v: f'{v:,.4g}' if abs(v) < 1e3 else f'{v:,.0f}')
+    return (f'<div class="fm-found"><h3>{html.escape(case.name)}</h3>{table}<div '
+            f'class="fm-downloads">{links}</div></div>')
 
 # %% ../../nbs/apps/01_serve.ipynb #c0bfca27
 def _table(prediction):
@@ -277,13 +291,15 @@ class _Service:
 
     def file(self, token, name):
         "The path of a download, or None"
-        return next((c.files.get(name) for c in list(self.cases.values()) if secrets.compare_digest(c.token.encode(), token.encode(errors='replace'))), None)
+        return next((c.files.get(name) for c in list(self.cases.values())
+                     if secrets.compare_digest(c.token.encode(), token.encode(errors='replace'))), None)
 
 # %% ../../nbs/apps/01_serve.ipynb #64ab00de
 class _Uploads:
     "Files that were uploaded, by addresses that cannot be guessed"
     def __init__(self, parent=None, hours=24):
-        self.folder, self.hours, self.lock = tempfile.TemporaryDirectory(prefix='uploads-', dir=parent), hours, threading.Lock()
+        self.folder, self.hours, self.lock = tempfile.TemporaryDirectory(prefix='uploads-',
+                                                                         dir=parent), hours, threading.Lock()
         self.files = {} # {address: [path, page or None, time]}
 
     def add(self,
@@ -303,7 +319,8 @@ class _Uploads:
         "Paths of files of this page, or an `UploadError` that does not tell why not"
         with self.lock:
             found = [self.files.get(a) if isinstance(a, str) else None for a in addresses]
-            if any(f is None or f[1] not in (None, page) for f in found): raise UploadError('this file was not uploaded here: upload it again')
+            if any(f is None or f[1] not in (None, page) for f in found):
+                raise UploadError('this file was not uploaded here: upload it again')
             for f in found: f[1] = page
         return [str(f[0]) for f in found]
 
@@ -349,7 +366,8 @@ def _title(model): return model.info.get('name') or f'fastMONAI {model.task}'
 
 def _head_html(model):
     words = html.escape(model.info.get('description') or '')
-    return f'<h1>{html.escape(_title(model))}</h1><p>{words}</p><p>Not a medical device: a prediction is no diagnosis.</p>'
+    return (f'<h1>{html.escape(_title(model))}</h1><p>{words}</p><p>Not a medical device: a prediction is no '
+            'diagnosis.</p>')
 
 def _card_text(model): # without the metadata at its top; empty for a network of one's own, which a card cannot describe
     try: return model_card(model).split('---\n', 2)[-1]
@@ -357,8 +375,11 @@ def _card_text(model): # without the metadata at its top; empty for a network of
 
 # %% ../../nbs/apps/01_serve.ipynb #e563b162
 def _what_to_choose(model):
-    kinds = 'An image: PNG, JPEG, TIFF, NIfTI or DICOM' if model.ndim == 2 else 'An image: NIfTI (.nii, .nii.gz), NRRD, MHA, or a DICOM series as .zip'
-    return kinds if model.channels == 1 else f'{kinds}: one file with {model.channels} channels, or {model.channels} files, one a channel, in order'
+    kinds = 'An image: PNG, JPEG, TIFF, NIfTI or DICOM' if model.ndim == 2 else ('An image: NIfTI (.nii, '
+                                                                                 '.nii.gz), NRRD, MHA, or a DICOM '
+                                                                                 'series as .zip')
+    return kinds if model.channels == 1 else (f'{kinds}: one file with {model.channels} channels, or '
+                                              f'{model.channels} files, one a channel, in order')
 
 def _viewer(gr, model):
     "The parts of the page that show a case"
@@ -366,13 +387,16 @@ def _viewer(gr, model):
     with gr.Column(visible=False, scale=3) as box:
         gr.HTML(_legend_html(model), elem_id='legend', js_on_load=None)
         with gr.Row():
-            opacity = gr.Slider(0, 1, .5, step=.05, label='Opacity of the prediction', visible=model.task == 'segmentation', elem_id='opacity', buttons=[])
-            channel = gr.Radio([(f'{i+1}', i) for i in range(n)], value=0, label='Channel', visible=n > 1 and not (model.ndim == 2 and n == 3), elem_id='channel')
+            opacity = gr.Slider(0, 1, .5, step=.05, label='Opacity of the prediction',
+                                visible=model.task == 'segmentation', elem_id='opacity', buttons=[])
+            channel = gr.Radio([(f'{i+1}', i) for i in range(n)], value=0, label='Channel',
+                               visible=n > 1 and not (model.ndim == 2 and n == 3), elem_id='channel')
         with gr.Row():
             pictures, sliders = [], []
             for name in _planes if model.ndim == 3 else ['image']:
                 with gr.Column(min_width=240):
-                    sliders.append(gr.Slider(0, 1, 0, step=1, label=f'{name.capitalize()} slice', visible=model.ndim == 3, elem_id=f'{name}-slider', buttons=[]))
+                    sliders.append(gr.Slider(0, 1, 0, step=1, label=f'{name.capitalize()} slice',
+                                             visible=model.ndim == 3, elem_id=f'{name}-slider', buttons=[]))
                     pictures.append(gr.HTML(elem_id=f'{name}-picture', js_on_load=None))
     return box, opacity, channel, pictures, sliders
 
@@ -384,11 +408,13 @@ def _page(service, max_mb):
         with gr.Row():
             with gr.Column(scale=1, min_width=280, elem_id='left'):
                 gr.HTML(f'<p>{_what_to_choose(model)}; up to {max_mb:,} MB</p>', js_on_load=None)
-                files = gr.File(label='Image', file_count='multiple', allow_reordering=model.channels > 1, elem_id='files')
+                files = gr.File(label='Image', file_count='multiple', allow_reordering=model.channels > 1,
+                                elem_id='files')
                 button = gr.Button('Predict', variant='primary', elem_id='predict')
                 status = gr.HTML(elem_id='status', js_on_load=None, min_height=40)
             box, opacity, channel, pictures, sliders = _viewer(gr, model)
-        with gr.Accordion('About this model', open=False, visible=bool(_card_text(model))): gr.Markdown(_card_text(model))
+        with gr.Accordion('About this model', open=False, visible=bool(_card_text(model))):
+            gr.Markdown(_card_text(model))
         _connect(gr, page, service, (files, button, status, box, opacity, channel, pictures, sliders))
     return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
 
@@ -399,10 +425,14 @@ def _connect(gr, page, service, parts):
     names = list(_planes) if service.model.ndim == 3 else ['image']
 
     def predict(request: gr.Request, uploads, opacity, channel, progress=gr.Progress(track_tqdm=True)):
-        try: case = service.predict(request.session_hash, _own(service, request, uploads), lambda share, what: progress(share, desc=what))
+        try:
+            case = service.predict(request.session_hash, _own(service, request, uploads), lambda share,
+                                   what: progress(share, desc=what))
         except UploadError as e: return [_error_html(e), gr.update(visible=False), *[gr.skip()]*(2*len(names))]
-        at, last = ([f(_planes.get(n, (0,))[0]) for n in names] for f in (case.best_slice, lambda plane: case.n_slices(plane)-1))
-        return [_table_html(case), gr.update(visible=True), *[_picture_html(case, n, i, channel, opacity) for n,i in zip(names, at)],
+        at, last = ([f(_planes.get(n, (0,))[0]) for n in names]
+                    for f in (case.best_slice, lambda plane: case.n_slices(plane)-1))
+        return [_table_html(case), gr.update(visible=True), *[_picture_html(case, n, i, channel, opacity) for n,
+                                                              i in zip(names, at)],
                 *[gr.update(maximum=max(1, m), value=i, visible=m > 0) for m,i in zip(last, at)]]
 
     def drawer(names):
@@ -414,9 +444,12 @@ def _connect(gr, page, service, parts):
         return draw
 
     own = dict(api_visibility='private', show_progress='hidden', queue=False)
-    button.click(predict, [files, opacity, channel], [status, box, *pictures, *sliders], concurrency_limit=1, show_progress_on=status, api_visibility='private')
-    for n,s,p in zip(names, sliders, pictures): s.input(drawer([n]), [opacity, channel, s], p, trigger_mode='always_last', **own)
-    for s in (opacity, channel): s.input(drawer(names), [opacity, channel, *sliders], pictures, trigger_mode='always_last', **own)
+    button.click(predict, [files, opacity, channel], [status, box, *pictures, *sliders], concurrency_limit=1,
+                 show_progress_on=status, api_visibility='private')
+    for n,s,p in zip(names, sliders, pictures):
+        s.input(drawer([n]), [opacity, channel, s], p, trigger_mode='always_last', **own)
+    for s in (opacity, channel):
+        s.input(drawer(names), [opacity, channel, *sliders], pictures, trigger_mode='always_last', **own)
     def close(request: gr.Request):
         service.close(request.session_hash)
         service.uploads.close(request.session_hash)
@@ -425,22 +458,31 @@ def _connect(gr, page, service, parts):
 def _own(service, request, uploads):
     "Paths of files that this page uploaded; the guard has seen to that, and this looks again"
     paths = [str(p) for p in listify(uploads)]
-    if not all(service.uploads.is_of(p, request.session_hash) for p in paths): raise UploadError('this file was not uploaded here: upload it again')
+    if not all(service.uploads.is_of(p, request.session_hash) for p in paths):
+        raise UploadError('this file was not uploaded here: upload it again')
     return paths
 
 def _error_html(e): return f'<div class="fm-error" role="alert">{html.escape(str(e))}</div>'
 
 # %% ../../nbs/apps/01_serve.ipynb #39d8ec95
-_policy = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-           "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
+_policy = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
+           "'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+           "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+           "form-action 'self'; frame-ancestors 'self'")
 _local = '127.0.0.1', 'localhost', '::1'
 _MAX_CALL = 2**18 # bytes of a request that is no upload
 _calls = '/gradio_api/queue/join', '/gradio_api/run/predict'
-_open = dict(GET=re.compile(r'/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static|svelte)(/[\w@~+-][\w.@~+-]*)+|'
-                            r'/prediction/[\w-]+/[^/]+|/gradio_api/(theme\.css|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+)', re.ASCII),
-             POST=re.compile('/gradio_api/upload|' + '|'.join(map(re.escape, _calls))))
+_open = dict(
+    GET=re.compile(
+        r'/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static|svelte)(/[\w@~+-][\w.@~+-]*)+|'
+        r'/prediction/[\w-]+/[^/]+|/gradio_api/(theme\.css|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+)',
+        re.ASCII,
+    ),
+    POST=re.compile('/gradio_api/upload|' + '|'.join(map(re.escape, _calls))),
+)
 
-def _is_open(method, path): return bool(_open.get('GET' if method == 'HEAD' else method, re.compile('(?!)')).fullmatch(path))
+def _is_open(method, path):
+    return bool(_open.get('GET' if method == 'HEAD' else method, re.compile('(?!)')).fullmatch(path))
 
 # %% ../../nbs/apps/01_serve.ipynb #a0b52272
 def _call(
@@ -450,7 +492,8 @@ def _call(
     "A page's request, written anew; ValueError for what no page sends, UploadError for a file that is not its own"
     d = json.loads(body)
     page, n = d['session_hash'], d['fn_index']
-    if not (isinstance(page, str) and re.fullmatch(r'[\w-]{1,64}', page, re.ASCII) and type(n) is int): raise ValueError('no request of the page')
+    if not (isinstance(page, str) and re.fullmatch(r'[\w-]{1,64}', page, re.ASCII) and type(n) is int):
+        raise ValueError('no request of the page')
     trigger = d.get('trigger_id')
 
     def value(v):
@@ -459,7 +502,8 @@ def _call(
         paths = uploads.paths([f.get('path') for f in v], page)
         return [dict(path=p, meta={'_type': 'gradio.FileData'}) for p in paths]
     data = [value(v) for v in d['data']] if isinstance(d['data'], list) else []
-    return json.dumps(dict(data=data, fn_index=n, session_hash=page, event_data=None, trigger_id=trigger if type(trigger) is int else None)).encode()
+    return json.dumps(dict(data=data, fn_index=n, session_hash=page, event_data=None,
+                           trigger_id=trigger if type(trigger) is int else None)).encode()
 
 # %% ../../nbs/apps/01_serve.ipynb #40989740
 class _Guard:
@@ -482,11 +526,14 @@ class _Guard:
             left -= len(message.get('body', b''))
             return message if left >= 0 else {'type': 'http.disconnect'}
         async def with_policy(message):
-            if message['type'] == 'http.response.start': message['headers'] = [*message['headers'], (b'content-security-policy', _policy.encode()), (b'referrer-policy', b'no-referrer')]
+            if message['type'] == 'http.response.start':
+                message['headers'] = [*message['headers'], (b'content-security-policy', _policy.encode()),
+                                      (b'referrer-policy', b'no-referrer')]
             await send(message)
         if scope['path'] not in _calls: return await self.app(scope, bounded, with_policy)
         try: scope, receive = await self._checked(scope, bounded)
-        except (ValueError, TypeError, KeyError, RecursionError) as e: return await _refuse(send, 403, str(e) if isinstance(e, UploadError) else 'no request of the page')
+        except (ValueError, TypeError, KeyError, RecursionError) as e:
+            return await _refuse(send, 403, str(e) if isinstance(e, UploadError) else 'no request of the page')
         await self.app(scope, receive, with_policy)
 
     async def _checked(self, scope, receive):
@@ -497,8 +544,10 @@ class _Guard:
             if message['type'] != 'http.request': raise ValueError('too long, or broken off')
             body, more = body + message.get('body', b''), message.get('more_body', False)
         body = _call(body, self.uploads)
-        headers = [(k, v) for k,v in scope['headers'] if k.lower() not in (b'content-length', b'transfer-encoding', b'content-type', b'content-encoding')]
-        scope = scope | dict(query_string=b'', headers=[*headers, (b'content-length', b'%d' % len(body)), (b'content-type', b'application/json')])
+        headers = [(k, v) for k,v in scope['headers']
+                   if k.lower() not in (b'content-length', b'transfer-encoding', b'content-type', b'content-encoding')]
+        scope = scope | dict(query_string=b'', headers=[*headers, (b'content-length', b'%d' % len(body)),
+                                                        (b'content-type', b'application/json')])
         sent = [dict(type='http.request', body=body, more_body=False)]
         async def again(): return sent.pop() if sent else await receive()
         return scope, again
@@ -517,7 +566,8 @@ def _add_uploads(app, uploads, max_bytes):
     async def upload(request:Request):
         async with request.form(max_files=1000, max_fields=10) as form:
             files = [f for k,f in form.multi_items() if k == 'files' and not isinstance(f, str)]
-            if any(f.size > max_bytes for f in files): return PlainTextResponse(f'more than the {_mb(max_bytes)} allowed', 413)
+            if any(f.size > max_bytes for f in files):
+                return PlainTextResponse(f'more than the {_mb(max_bytes)} allowed', 413)
             return JSONResponse([await run_in_threadpool(uploads.add, f.file, f.filename) for f in files])
     async def progress(): return PlainTextResponse('data: {"msg": "done"}\n\n', media_type='text/event-stream')
     app.add_api_route('/gradio_api/upload', upload, methods=['POST'])
@@ -525,13 +575,15 @@ def _add_uploads(app, uploads, max_bytes):
 
 # %% ../../nbs/apps/01_serve.ipynb #2e95f1a4
 def _model(model, device):
-    if isinstance(model, (str, Path)): return load_model(model, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    if isinstance(model, (str, Path)):
+        return load_model(model, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     model = model_of(model)
     return model.to(device) if device else model
 
 def make_app(
     model, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
-    host:str='127.0.0.1', # Where the server will listen; at an address of this computer alone it answers to no other name
+    # Where the server will listen; at an address of this computer alone it answers to no other name
+    host:str='127.0.0.1',
     max_upload_mb:int=1024, # What one request may send
     max_unpacked_mb:int=4096, # What an archive may unpack to, and what an image may need of memory
     device=None, # Of the network: 'cpu', 'cuda'; None: where it is, and from a folder CUDA where there is one
@@ -556,20 +608,27 @@ def make_app(
     @app.get('/prediction/{token}/{name}')
     def download(token:str, name:str):
         path = service.file(token, name)
-        return PlainTextResponse('this case was closed: predict it again', 404) if path is None else FileResponse(path, filename=name)
+        return PlainTextResponse('this case was closed: predict it again',
+                                 404) if path is None else FileResponse(path, filename=name)
     _add_uploads(app, service.uploads, max_upload_mb * 2**20)
     app.add_middleware(_Guard, uploads=service.uploads, max_bytes=(max_upload_mb + 1) * 2**20)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_local, '[::1]'] if host in _local else ['*'], www_redirect=False)
-    return gr.mount_gradio_app(app, _page(service, max_upload_mb), '/', server_name=host, footer_links=[], run_history=False, enable_monitoring=False, ssr_mode=False,
-                               pwa=False, mcp_server=False, max_file_size=f'{max_upload_mb}mb', css=_css, theme=gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['monospace']))
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_local, '[::1]'] if host in _local else ['*'],
+                       www_redirect=False)
+    return gr.mount_gradio_app(app, _page(service, max_upload_mb), '/', server_name=host, footer_links=[],
+                               run_history=False, enable_monitoring=False, ssr_mode=False,
+                               pwa=False, mcp_server=False, max_file_size=f'{max_upload_mb}mb', css=_css,
+                               theme=gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['monospace']))
 
 # %% ../../nbs/apps/01_serve.ipynb #64deed6f
 def _bind(host, port):
     "A socket that listens at an address that is free"
     try: family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except OSError: raise OSError(f'{host!r} is no address of this computer; 127.0.0.1 is this computer alone, 0.0.0.0 all of its addresses') from None
+    except OSError:
+        raise OSError(f'{host!r} is no address of this computer; 127.0.0.1 is this computer alone, 0.0.0.0 all '
+                      'of its addresses') from None
     found = socket.socket(family, socket.SOCK_STREAM)
-    if os.name == 'posix': found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # right after an earlier server; elsewhere it would share a port in use
+    # right after an earlier server; elsewhere it would share a port in use
+    if os.name == 'posix': found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(address)
         found.listen(128) # who comes before the page is ready waits for it
@@ -595,7 +654,8 @@ def _uploads_folder():
 # %% ../../nbs/apps/01_serve.ipynb #c4a1ffd3
 def serve(
     model, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
-    host:str='127.0.0.1', # Address to listen at: this computer alone; '0.0.0.0': all of its addresses, for anybody who can reach them
+    # Address to listen at: this computer alone; '0.0.0.0': all of its addresses, for anybody who can reach them
+    host:str='127.0.0.1',
     port:int=7860, # 0: any that is free
     max_upload_mb:int=1024, # What one request may send
     max_unpacked_mb:int=4096, # What an archive may unpack to, and what an image may need of memory
@@ -609,7 +669,8 @@ def serve(
         with _bind(host, port) as found, suppress(KeyboardInterrupt):
             url = f'http://{f"[{host}]" if ":" in host else host}:{found.getsockname()[1]}'
             print(f'{url} serves the model; Ctrl+C ends it', flush=True)
-            if host not in _local: print('Anybody who can reach this address can use the page: it asks for no password', flush=True)
+            if host not in _local:
+                print('Anybody who can reach this address can use the page: it asks for no password', flush=True)
             if open_browser: webbrowser.open(url)
             _run(uvicorn.Server(uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=3)), found)
 

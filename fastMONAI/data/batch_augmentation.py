@@ -21,12 +21,22 @@ from nibabel.orientations import io_orientation
 
 from ..images.geometry import spacing_of, Geometry
 from .preprocessing import transform_from_spec, _no_image, _positive
-from .vision_augmentation import RandomCutout, RandomTransform, _array_axes, _axis_pairs, _int_axes, _interval, _named_axes, _probability
+from fastMONAI.data.vision_augmentation import (
+    RandomCutout,
+    RandomTransform,
+    _array_axes,
+    _axis_pairs,
+    _int_axes,
+    _interval,
+    _named_axes,
+    _probability,
+)
 from .vision_augmentation import left_right_axis, swap_channels, swap_labels, _swap, _with_swap
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #bc5075f3
-def first_batch(o): # A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
+# A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
+def first_batch(o):
     "The first batch of images (or masks) in `o`; an error if there is none, or if it is a single item"
     if type(o) is Tensor: o = MedImage(o)
     x = next((i for i in (o if isinstance(o, (tuple, list)) else [o]) if isinstance(i, MedBase)), None)
@@ -49,7 +59,8 @@ def _spacing(x): # (B, axes) in mm
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #c80914e7
 class BatchTransform(RandomTransform):
-    "Base of the random batch transforms: with probability `p` each item of a training batch is transformed, by its own draw"
+    """Base of the random batch transforms: with probability `p` each item of a training batch is transformed, by its
+    own draw"""
     def draw(self,
         o, # The batch to be transformed
     )->dict: # `items`, and what `draw_items` gives
@@ -67,7 +78,8 @@ class BatchTransform(RandomTransform):
     )->dict:
         "Parameters for `apply` from those of the item transform of the same name"
         items, given = _given(o, params)
-        return dict(items=items, **{k: torch.as_tensor(np.array([p[k] for p in given])) for k in (given[0] if given else ())})
+        return dict(items=items, **{k: torch.as_tensor(np.array([p[k] for p in given]))
+                                    for k in (given[0] if given else ())})
 
     def apply(self,
         o, # A batch: images (B, C, *spatial), or a tuple of images, masks, labels
@@ -86,19 +98,22 @@ class BatchTransform(RandomTransform):
         return x.new_grid(out, x.affine)
 
     def on_images(self, x, params, spacing):
-        "The drawn items `x` (n, C, *spatial), a copy that may be overwritten, with voxels of `spacing` (n, axes) mm, transformed"
+        """The drawn items `x` (n, C, *spatial), a copy that may be overwritten, with voxels of `spacing` (n, axes) mm,
+        transformed"""
         return x
     def on_item(self, x): return self.apply(x, self.draw(x))
 
 def _chunks(items, device):
-    "The rows of the parameters and the indices into the batch of `items`: on a CPU one by one, which copies nothing, elsewhere all at once"
+    """The rows of the parameters and the indices into the batch of `items`: on a CPU one by one, which copies nothing,
+    elsewhere all at once"""
     if device.type == 'cpu': return [(slice(j, j+1), slice(i, i+1)) for j,i in enumerate(items.tolist())]
     return [(slice(None), items.to(device, non_blocking=True))] if len(items) else []
 
 def _given(o, params):
     "The indices of the items that have parameters, and these parameters"
     n = len(first_batch(o))
-    if len(params) != n: raise ValueError(f'{len(params)} entries for a batch of {n}: give one an item, None where it stays')
+    if len(params) != n:
+        raise ValueError(f'{len(params)} entries for a batch of {n}: give one an item, None where it stays')
     items = [i for i,p in enumerate(params) if p is not None]
     return torch.tensor(items, dtype=torch.long), [params[i] for i in items]
 
@@ -111,8 +126,10 @@ class BatchBrightness(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.scale_range, self.shift = _interval(scale_range, 'scale_range'), _interval(shift, 'shift', low=lambda v: -v)
-    def draw_items(self, o, items): return dict(scale=_uniform(self.scale_range, len(items)), shift=_uniform(self.shift, len(items)))
+        self.scale_range, self.shift = _interval(scale_range,
+                                                 'scale_range'), _interval(shift, 'shift', low=lambda v: -v)
+    def draw_items(self, o, items):
+        return dict(scale=_uniform(self.scale_range, len(items)), shift=_uniform(self.shift, len(items)))
     def on_images(self, x, params, spacing):
         x.mul_(_column(params['scale'], x))
         return x.add_(_column(params['shift'], x)) if 'shift' in params else x
@@ -144,12 +161,14 @@ class _Part(BatchTransform):
     def invert(self, o, params): return BatchSpatial(**{self.part: self}).invert(o, {self.part: params})
 
 def _sextet(v, name, around=0):
-    "The smallest and the largest value on each of three axes, (3, 2), from a number, a range, or one of either for each axis"
+    """The smallest and the largest value on each of three axes, (3, 2), from a number, a range, or one of either for
+    each axis"""
     flat = np.ravel(v).tolist()
     if len(flat) in (1, 3): flat = [s for o in flat for s in (around-o, around+o)]
     if len(flat) == 2: flat *= 3
     res = torch.tensor(flat, dtype=torch.float64)
-    if len(res) != 6 or (res[::2] > res[1::2]).any(): raise ValueError(f'{name} must be a number, a range, or one of either for each axis, not {v!r}')
+    if len(res) != 6 or (res[::2] > res[1::2]).any():
+        raise ValueError(f'{name} must be a number, a range, or one of either for each axis, not {v!r}')
     return res.reshape(3, 2)
 
 def _within(ranges, n): return ranges[:,0] + (ranges[:,1] - ranges[:,0]) * torch.rand(n, 3, dtype=torch.float64)
@@ -165,11 +184,13 @@ def _frames(x, items, in_plane):
     "Steps of the voxel axes in mm along the axes that rotations are about, for each of `items`: (n, 3, 3)"
     if x.ndim == 4: return torch.diag_embed(F.pad(_spacing(x)[items], (0,1), value=1))
     affines = _affines(x)[items.numpy()]
-    return torch.stack([_own_frame(a) if own else torch.from_numpy(a[:3,:3].copy()) for a,own in zip(affines, in_plane.tolist())])
+    return torch.stack([_own_frame(a) if own else torch.from_numpy(a[:3,:3].copy()) for a,
+                        own in zip(affines, in_plane.tolist())])
 
 def _rotations(degrees):
     "Rotations about the second, the first and the third axis, in this order, by `degrees` (n, 3): (n, 3, 3)"
-    turns, cos, sin = torch.eye(3, dtype=torch.float64).repeat(3, len(degrees), 1, 1), degrees.deg2rad().cos(), degrees.deg2rad().sin()
+    turns, cos, sin = torch.eye(3, dtype=torch.float64).repeat(3, len(degrees), 1,
+                                                               1), degrees.deg2rad().cos(), degrees.deg2rad().sin()
     for a,(i,j) in enumerate(((1,2), (2,0), (0,1))):
         turns[a,:,i,i], turns[a,:,j,j], turns[a,:,j,i], turns[a,:,i,j] = cos[:,a], cos[:,a], sin[:,a], -sin[:,a]
     return turns[2] @ turns[0] @ turns[1]
@@ -209,7 +230,8 @@ class BatchAffine(_Part):
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #c205a67e
 def _affine_maps(x, params):
-    "For each drawn item: where the output's voxels come from, as a linear map (n, 3, 3) and a shift (n, 3), in voxels from the centre"
+    """For each drawn item: where the output's voxels come from, as a linear map (n, 3, 3) and a shift (n, 3), in
+    voxels from the centre"""
     items, n = params['items'], len(params['items'])
     frames = _frames(x, items, params.get('in_plane', torch.zeros(n, dtype=torch.bool)))
     scales, degrees, translation = (params[k].double() for k in ('scales', 'degrees', 'translation'))
@@ -229,7 +251,8 @@ class BatchFlip(_Part):
         swap:list|str=None, # As for `RandomFlip`: labels (or channels) that change places with left and right
     ):
         super().__init__(p)
-        self.axes, self.flip_probability, self.swap = axes, _probability(flip_probability, 'flip_probability'), _swap(swap)
+        self.axes, self.flip_probability, self.swap = axes, _probability(flip_probability,
+                                                                         'flip_probability'), _swap(swap)
         _named_axes(axes)
     def draw_items(self, o, items):
         x, names = first_batch(o), _named_axes(self.axes)
@@ -258,17 +281,26 @@ class BatchElastic(_Part):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.num_control_points, self.max_displacement, self.locked_borders = num_control_points, max_displacement, locked_borders
+        self.num_control_points, self.max_displacement, self.locked_borders = (
+            num_control_points,
+            max_displacement,
+            locked_borders,
+        )
         self.dim2, self.points = _dim2(dim2), np.broadcast_to(num_control_points, 3).tolist()
-        if locked_borders not in (0, 1, 2): raise ValueError(f'locked_borders must be 0, 1 or 2, not {locked_borders!r}')
+        if locked_borders not in (0, 1, 2):
+            raise ValueError(f'locked_borders must be 0, 1 or 2, not {locked_borders!r}')
         fewest = 5 if locked_borders == 2 else 4
         if min(_positive(self.points, 'num_control_points', whole=True)) < fewest:
-            raise ValueError(f'num_control_points must be at least {fewest} with locked_borders={locked_borders}, not {num_control_points!r}')
-        if np.min(max_displacement) < 0: raise ValueError(f'max_displacement must not be negative, not {max_displacement!r}')
+            raise ValueError(f'num_control_points must be at least {fewest} with '
+                             f'locked_borders={locked_borders}, not {num_control_points!r}')
+        if np.min(max_displacement) < 0:
+            raise ValueError(f'max_displacement must not be negative, not {max_displacement!r}')
 
     def draw_items(self, o, items):
         n, across = len(items), _slice_axis(first_batch(o), self.dim2)[items]
-        points = (2*torch.rand(n, *self.points, 3, dtype=torch.float64) - 1) * torch.tensor(np.broadcast_to(self.max_displacement, 3).copy())
+        points = (2 * torch.rand(n, *self.points, 3, dtype=torch.float64) - 1) * torch.tensor(
+            np.broadcast_to(self.max_displacement, 3).copy()
+        )
         for axis in range(3):
             locked, flat = points.movedim(axis+1, 1), across == axis
             for i in range(self.locked_borders): locked[~flat, i] = locked[~flat, -1-i] = 0
@@ -283,7 +315,8 @@ def from_items(self:BatchElastic, o, params):
     if not given: return dict(items=items)
     x = first_batch(o)
     frames = _frames(x, items, torch.zeros(len(items), dtype=torch.bool))
-    return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f) for p,f in zip(given, frames.numpy())]))
+    return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f) for p,
+                                                         f in zip(given, frames.numpy())]))
 
 def _on_array_axes(points, frame):
     "Control points along left, posterior, superior, with displacements in these directions, along the array's axes"
@@ -294,15 +327,18 @@ def _on_array_axes(points, frame):
     return torch.from_numpy(points.astype(np.float64) @ np.linalg.inv(to_lps).T)
 
 def _spline(n, points):
-    "Weights of control points at the `n` voxels of an axis, (n, points): cubic B-splines on ITK's grid, 5/8 of a voxel wider than the centres at either end"
+    """Weights of control points at the `n` voxels of an axis, (n, points): cubic B-splines on ITK's grid, 5/8 of a
+    voxel wider than the centres at either end"""
     u = (torch.arange(n, dtype=torch.float64) + 0.625) / (n + 0.25) * (points - 3)
     d = (u[:,None] - torch.arange(-1, points-1)).abs()
     return torch.where(d < 1, (4 - 6*d**2 + 3*d**3)/6, (2-d).clamp(min=0)**3/6)
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #9b7775b5
 class _Positions:
-    "Where in the input the output's voxels come from: (n, 3, planes, Y, Z), the last axis first, for planes `start` to `end`"
-    def __init__(self, linear, shift, bend, shape, device): # (n,3,3), (n,3), (n,3,*points) or None: in voxels from the centre
+    """Where in the input the output's voxels come from: (n, 3, planes, Y, Z), the last axis first, for planes `start`
+    to `end`"""
+    # (n,3,3), (n,3), (n,3,*points) or None: in voxels from the centre
+    def __init__(self, linear, shift, bend, shape, device):
         units = 2 / torch.tensor(shape, dtype=torch.float64)
         there = partial(torch.Tensor.to, device=device, dtype=torch.float32, non_blocking=True)
         x, y, z = (linear[:,:,a,None] * (torch.arange(n, dtype=torch.float64) - (n-1)/2) for a,n in enumerate(shape))
@@ -319,7 +355,8 @@ class _Positions:
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #99d1d3bf
 def _look_up(xs, outs, fills, at):
-    "Fill `outs` (n, C, planes, Y, Z) with the values of `xs` (n, C, X, Y, Z) at the positions `at` (n, 3, planes, Y, Z)"
+    """Fill `outs` (n, C, planes, Y, Z) with the values of `xs` (n, C, X, Y, Z) at the positions `at` (n, 3, planes, Y,
+    Z)"""
     outside = (at.abs().amax(1, keepdim=True) > 1).to(at.dtype)
     border = (1 - 1/torch.tensor(xs[0].shape[:1:-1], dtype=at.dtype)).to(at.device, non_blocking=True)[:,None,None,None]
     at = (at.clamp(-border, border) + 9*outside).movedim(1, -1)
@@ -339,15 +376,18 @@ def _look_up_rows(xs, outs, fills, at, spare):
     part = plane.sub_(torch.floor(plane, out=low))
     z.clamp_(1/nz-1, 1-1/nz)
     row.clamp_(1/ny-1, 1-1/ny).add_(low, alpha=2).mul_(1/planes).add_(1/planes-1).add_(outside, alpha=9)
-    grid = at[:2].permute(1,2,3,0)                                        # each output plane is an item, which one thread works on
-    sample = lambda x, mode: F.grid_sample(x.expand(len(grid), -1, -1, -1), grid, mode, 'zeros', align_corners=False).transpose(0, 1)
+    # each output plane is an item, which one thread works on
+    grid = at[:2].permute(1,2,3,0)
+    sample = lambda x, mode: F.grid_sample(x.expand(len(grid), -1, -1, -1), grid, mode, 'zeros',
+                                           align_corners=False).transpose(0, 1)
     for x,out,fill in ((x, out, fill) for x,out,fill in zip(xs, outs, fills) if fill is not None):
         for channel,o,value in zip(x, out, fill.expand(len(x)).tolist()):
             pair = channel.as_strided((1, 2, planes*ny, nz), (0, ny*nz if nx > 1 else 0, nz, 1))
             low_plane, high_plane = sample(pair, 'bilinear')
             low_plane.lerp_(high_plane, part)
             o.copy_(low_plane.add_(outside, alpha=value) if value else low_plane)
-    row.mul_(planes/nx).add_(planes/nx-1).add_(part.round_(), alpha=2/nx)  # rows of all planes now, from the nearest one
+    # rows of all planes now, from the nearest one
+    row.mul_(planes/nx).add_(planes/nx-1).add_(part.round_(), alpha=2/nx)
     for x,out in ((x, out) for x,out,fill in zip(xs, outs, fills) if fill is None):
         out.copy_(sample(x.reshape(1, len(x), nx*ny, nz), 'nearest'))
 
@@ -357,18 +397,21 @@ _slab = 2**18 # voxels that are worked on at a time on a CPU: this bounds the me
 def _sample(xs, outs, fills, positions):
     "Fill `outs` from `xs`, (n, C, X, Y, Z), at `positions`; on a CPU n is 1 and some planes are done at a time"
     n, *plane = xs[0].shape[2:]
-    if xs[0].device.type != 'cpu': return _look_up(xs, outs, [f if f is None else f[...,None,None,None] for f in fills], positions(0, n))
+    if xs[0].device.type != 'cpu':
+        return _look_up(xs, outs, [f if f is None else f[...,None,None,None] for f in fills], positions(0, n))
     step = max(1, _slab // math.prod(plane))
     work = torch.empty(5, min(n, step), *plane)
     for start in range(0, n, step):
         end = min(n, start+step)
         at, spare = work[:3, :end-start], work[3:, :end-start]
         positions(start, end, out=at[None])
-        _look_up_rows([x[0] for x in xs], [o[0,:,start:end] for o in outs], [f if f is None else f[0] for f in fills], at, spare)
+        _look_up_rows([x[0] for x in xs], [o[0,:,start:end] for o in outs], [f if f is None else f[0] for f in fills],
+                      at, spare)
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #709458ed
 def _maps(x, params):
-    "For each item of `x`: linear map (B, 3, 3), shift (B, 3) and bending (B, 3, *points; or None), in voxels from the centre"
+    """For each item of `x`: linear map (B, 3, 3), shift (B, 3) and bending (B, 3, *points; or None), in voxels from
+    the centre"""
     n = len(x)
     linear, shift, bend = torch.eye(3, dtype=torch.float64).repeat(n,1,1), torch.zeros(n, 3, dtype=torch.float64), None
     if len(params.get('affine', {}).get('items', ())):
@@ -396,7 +439,8 @@ class BatchSpatial(BatchTransform):
     ):
         super().__init__(1)
         for v,cls in ((affine, BatchAffine), (elastic, BatchElastic), (flip, BatchFlip)):
-            if not isinstance(v, (cls, type(None))): raise TypeError(f'{cls.part} must be a {cls.__name__} or None, not {v!r}')
+            if not isinstance(v, (cls, type(None))):
+                raise TypeError(f'{cls.part} must be a {cls.__name__} or None, not {v!r}')
         if default_pad_value != 'minimum' and not isinstance(default_pad_value, (int, float)):
             raise ValueError(f"default_pad_value must be a number or 'minimum', not {default_pad_value!r}")
         self.affine, self.elastic, self.flip, self.default_pad_value = affine, elastic, flip, default_pad_value
@@ -418,7 +462,8 @@ class BatchSpatial(BatchTransform):
         linear = torch.linalg.inv(linear)
         return self._swap_sides(self._move(o, linear, -(linear @ shift[...,None])[...,0], None), params)
     def to_spec(self):
-        parts = {k: None if getattr(self, k) is None else getattr(self, k).to_spec() for k in ('affine', 'elastic', 'flip')}
+        parts = {k: None if getattr(self, k) is None else getattr(self, k).to_spec()
+                 for k in ('affine', 'elastic', 'flip')}
         return dict(name='BatchSpatial', args=dict(parts, default_pad_value=self.default_pad_value))
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #02d8d87e
@@ -427,14 +472,16 @@ def _move(self:BatchSpatial, o, linear, shift, bend):
     xs = []
     _map_batch(o, *[xs.append]*2)
     if len({(len(x), *x.shape[2:]) for x in xs}) > 1:
-        raise ValueError(f'images and masks of a batch must lie on one grid to be moved together; found the shapes {[tuple(x.shape) for x in xs]}')
+        raise ValueError('images and masks of a batch must lie on one grid to be moved together; found the '
+                         f'shapes {[tuple(x.shape) for x in xs]}')
     signs = linear.diagonal(dim1=1, dim2=2).sign()
     exact = ((linear - torch.diag_embed(signs)).abs().amax((1,2)) < 1e-7) & (shift.abs().amax(1) < 1e-6)
     if bend is not None: exact &= (bend == 0).flatten(1).all(1)
     flipped = exact & (signs < 0).any(1)
     if not (flipped | ~exact).any(): return o
     outs = [torch.empty_like(t) if (flipped | ~exact).all() else t.clone() for t in (x.as_subclass(Tensor) for x in xs)]
-    for axes in signs[flipped].unique(dim=0): self._flip_items(xs, outs, flipped & (signs == axes).all(1), (axes < 0).nonzero()[:,0])
+    for axes in signs[flipped].unique(dim=0):
+        self._flip_items(xs, outs, flipped & (signs == axes).all(1), (axes < 0).nonzero()[:,0])
     self._warp_items(xs, outs, (~exact).nonzero()[:,0], linear, shift, bend)
     new = iter(x.new_grid(out, x.affine) for x,out in zip(xs, outs))
     return _map_batch(o, *[lambda x: next(new)]*2)
@@ -475,7 +522,8 @@ def _warp_items(self:BatchSpatial, xs, outs, items, linear, shift, bend):
         news = [o[there] if isinstance(there, slice) else torch.empty_like(i, dtype=o.dtype) for o,i in zip(outs, ins)]
         fills = [None if isinstance(x, MedMask) else self._fill(i) for x,i in zip(xs, ins)]
         with torch.autocast(device.type, enabled=False):
-            _sample(ins, [o.view(i.shape) for o,i in zip(news, ins)], fills, _Positions(linear[rows], shift[rows], bent, shape, device))
+            _sample(ins, [o.view(i.shape) for o,i in zip(news, ins)], fills,
+                    _Positions(linear[rows], shift[rows], bent, shape, device))
         if not isinstance(there, slice):
             for out,new in zip(outs, news): out[there] = new.view(-1, *out.shape[1:])
 
@@ -489,14 +537,16 @@ def _range(x): # (n, C, …): the smallest and the largest value of each channel
     return [_column(o, x) for o in x.flatten(2).aminmax(dim=2)]
 
 class BatchGamma(BatchTransform):
-    "Raise the intensities of each channel, mapped to 0 to 1, to a random power, and map them back: `RandomGamma` of a batch"
+    """Raise the intensities of each channel, mapped to 0 to 1, to a random power, and map them back: `RandomGamma` of
+    a batch"""
     def __init__(self,
         log_gamma=(-0.3, 0.3), # Logarithm of the power, from -x to x; or a range
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.log_gamma = _interval(log_gamma, 'log_gamma', low=lambda v: -v)
-    def draw_items(self, o, items): return dict(gamma=_uniform(self.log_gamma, len(items), first_batch(o).shape[1]).exp())
+    def draw_items(self, o, items):
+        return dict(gamma=_uniform(self.log_gamma, len(items), first_batch(o).shape[1]).exp())
     def on_images(self, x, params, spacing):
         lo, hi = _range(x)
         span = torch.where(hi > lo, hi - lo, 1)
@@ -548,16 +598,19 @@ def _along(x, axis, which, maps):
 
 def _weighted(n, at, weights):
     "Linear maps (N, L, n) that add up the voxels `at` (N or 1, L, k) of `n` with `weights` (N, L, k)"
-    return torch.zeros(len(weights), weights.shape[1], n, dtype=weights.dtype).scatter_add_(2, at.expand_as(weights), weights)
+    return torch.zeros(len(weights), weights.shape[1], n,
+                       dtype=weights.dtype).scatter_add_(2, at.expand_as(weights), weights)
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #b371a8e9
 def _gaussians(std, n):
-    "Blurs of a line of `n` voxels by `std` (N,) voxels: cut off at four standard deviations, the line mirrored at its ends, as scipy's"
+    """Blurs of a line of `n` voxels by `std` (N,) voxels: cut off at four standard deviations, the line mirrored at
+    its ends, as scipy's"""
     radius = (4*std + 0.5).floor()
     offsets = torch.arange(-int(radius.max()), int(radius.max())+1)
     weights = (-0.5*(offsets / std.clamp(min=1e-3)[:,None])**2).exp() * (offsets.abs() <= radius[:,None])
     at = (torch.arange(n)[:,None] + offsets) % (2*n)
-    return _weighted(n, torch.minimum(at, 2*n-1-at)[None], (weights / weights.sum(1, keepdim=True))[:,None].expand(-1, n, -1))
+    return _weighted(n, torch.minimum(at, 2*n-1-at)[None],
+                     (weights / weights.sum(1, keepdim=True))[:,None].expand(-1, n, -1))
 
 class BatchBlur(BatchTransform):
     "Blur with a Gaussian whose width is drawn for each array axis: `RandomBlur` of a batch"
@@ -572,7 +625,8 @@ class BatchBlur(BatchTransform):
         if self.ranges.min() < 0: raise ValueError(f'std must not be negative, not {std!r}')
     def draw_items(self, o, items):
         std = _within(self.ranges, len(items))
-        return dict(std=std * F.pad(_spacing(first_batch(o))[items], (0, 5-first_batch(o).ndim), value=1) if self.in_voxels else std)
+        return dict(std=std * F.pad(_spacing(first_batch(o))[items], (0, 5-first_batch(o).ndim), value=1)
+                    if self.in_voxels else std)
     def on_images(self, x, params, spacing):
         for axis,n in enumerate(x.shape[2:]):
             std = params['std'][:,axis].double() / spacing[:,axis]
@@ -581,7 +635,8 @@ class BatchBlur(BatchTransform):
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #fb0e58b2
 def _thickened(factors, n):
-    "Lines of `n` voxels sampled `factors` (N,) times as coarsely, by the nearest voxel, and blended back: as `RandomAnisotropy` does"
+    """Lines of `n` voxels sampled `factors` (N,) times as coarsely, by the nearest voxel, and blended back: as
+    `RandomAnisotropy` does"""
     factors, voxels = factors.double()[:,None], torch.arange(n, dtype=torch.float64)
     count = (n / factors).round().clamp(min=1)
     start = (n-1)/2 - factors*(count-1)/2
@@ -592,7 +647,8 @@ def _thickened(factors, n):
     return _weighted(n, nearest, torch.cat([1-part, part], -1))
 
 class BatchAnisotropy(BatchTransform):
-    "Downsample and interpolate back to the grid, along one drawn axis as `RandomAnisotropy`, or along all as a scanner of low resolution"
+    """Downsample and interpolate back to the grid, along one drawn axis as `RandomAnisotropy`, or along all as a
+    scanner of low resolution"""
     def __init__(self,
         axes=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
         downsampling=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
@@ -611,7 +667,9 @@ class BatchAnisotropy(BatchTransform):
         return dict(downsampling=torch.where(chosen, _uniform(self.downsampling, n, 1), 1.))
     def from_items(self, o, params):
         items, given = _given(o, params)
-        return dict(items=items, downsampling=torch.tensor([[p['downsampling'] if a == p['axis'] else 1. for a in range(3)] for p in given]))
+        return dict(items=items,
+                    downsampling=torch.tensor([[p['downsampling'] if a == p['axis'] else 1. for a in range(3)]
+                                               for p in given]))
     def on_images(self, x, params, spacing):
         for axis,n in enumerate(x.shape[2:]):
             factors = params['downsampling'][:,axis]
@@ -620,7 +678,8 @@ class BatchAnisotropy(BatchTransform):
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #dea64efd
 def _ghosts(num, intensity, restore, n):
-    "Lines of `n` voxels in whose k-space every `num`-th value is dimmed by `intensity`, but for a share `restore` (NaN: one value) in the centre; all (N,)"
+    """Lines of `n` voxels in whose k-space every `num`-th value is dimmed by `intensity`, but for a share `restore`
+    (NaN: one value) in the centre; all (N,)"""
     k, num = torch.arange(n), num.long()[:,None]
     half = torch.where(restore.isnan(), 0, (restore*n).round()).long()[:,None] // 2
     kept = torch.where(restore.isnan()[:,None], k == n//2, (k >= n//2 - half) & (k < n//2 + half))
@@ -638,20 +697,25 @@ class BatchGhosting(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.intensity, self.num_ghosts = _interval(intensity, 'intensity', low=lambda v: 0), _interval(num_ghosts, 'num_ghosts')
+        self.intensity, self.num_ghosts = _interval(intensity, 'intensity',
+                                                    low=lambda v: 0), _interval(num_ghosts, 'num_ghosts')
         self.axes = _int_axes(axes)
         self.restore = None if restore is None else _interval(restore, 'restore', low=lambda v: 0)
     def draw_items(self, o, items):
         n, axes = len(items), [a for a in self.axes if a < first_batch(o).ndim-2]
-        if not axes: raise ValueError(f'a batch of shape {tuple(first_batch(o).shape)} has none of the axes {self.axes}')
+        if not axes:
+            raise ValueError(f'a batch of shape {tuple(first_batch(o).shape)} has none of the axes {self.axes}')
         restore = torch.full((n,), math.nan) if self.restore is None else _uniform(self.restore, n)
-        return dict(num_ghosts=torch.randint(self.num_ghosts[0], self.num_ghosts[1]+1, (n,)), axis=torch.tensor(axes)[torch.randint(len(axes), (n,))],
+        return dict(num_ghosts=torch.randint(self.num_ghosts[0], self.num_ghosts[1]+1, (n,)),
+                    axis=torch.tensor(axes)[torch.randint(len(axes), (n,))],
                     intensity=_uniform(self.intensity, n), restore=restore)
     def from_items(self, o, params):
-        return super().from_items(o, [p and dict(p, restore=math.nan if p['restore'] is None else p['restore']) for p in params])
+        return super().from_items(o, [p and dict(p, restore=math.nan if p['restore'] is None else p['restore'])
+                                      for p in params])
     def on_images(self, x, params, spacing):
         for axis,n in enumerate(x.shape[2:]):
-            x = _along(x, axis, params['axis'] == axis, _ghosts(params['num_ghosts'], params['intensity'], params['restore'], n))
+            x = _along(x, axis, params['axis'] == axis,
+                       _ghosts(params['num_ghosts'], params['intensity'], params['restore'], n))
         return x
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #134f0177
@@ -675,7 +739,8 @@ class BatchBiasField(BatchTransform):
         order = int(params['order'][0])
         table = torch.zeros(len(x), *[order+1]*3)
         table[:, *torch.tensor(_powers(order)).T] = params['coefficients'].float()
-        powers = [(torch.linspace(-1, 1, n)[:,None] if n > 1 else torch.zeros(1, 1)) ** torch.arange(order+1) for n in (*x.shape[2:], 1)[:3]]
+        powers = [(torch.linspace(-1, 1, n)[:,None] if n > 1 else torch.zeros(1, 1)) ** torch.arange(order+1)
+                  for n in (*x.shape[2:], 1)[:3]]
         field = torch.einsum('nabc,xa,yb,zc->nxyz', *[o.to(x.device, non_blocking=True) for o in (table, *powers)])
         return x.mul_(field.exp_().reshape(len(x), 1, *x.shape[2:]))
 
@@ -697,13 +762,19 @@ class BatchCutout(BatchTransform):
     ):
         RandomCutout(holes, max_holes, spatial_size, max_spatial_size, fill, mask_only, p)  # its checks
         super().__init__(p)
-        self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = holes, max_holes, spatial_size, max_spatial_size
+        self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = (
+            holes,
+            max_holes,
+            spatial_size,
+            max_spatial_size,
+        )
         self.fill, self.mask_only = fill, mask_only
 
     def draw_items(self, o, items):
         x = first_batch(o)
         n, shape, found = len(items), torch.tensor(x.shape[2:]), self._foreground(o, items)
-        low, high = (torch.tensor(np.broadcast_to(v, len(shape)).copy()) for v in (self.spatial_size, self.max_spatial_size or self.spatial_size))
+        low, high = (torch.tensor(np.broadcast_to(v, len(shape)).copy())
+                     for v in (self.spatial_size, self.max_spatial_size or self.spatial_size))
         most = self.max_holes or self.holes
         sizes = torch.minimum((low + (high - low + 1).clamp(min=1) * torch.rand(n, most, len(shape))).long(), shape)
         sizes[torch.arange(most) >= torch.randint(self.holes, most+1, (n, 1))] = 0
@@ -716,8 +787,10 @@ class BatchCutout(BatchTransform):
         return dict(starts=(centre - sizes//2).clamp(min=0).minimum(shape - sizes), sizes=sizes)
 
     def _foreground(self, o, items):
-        "Where boxes may lie (n, *spatial): on the first mask's foreground; everywhere in items that have none; None without a mask"
-        mask = next((m for m in o if isinstance(m, MedMask)), None) if self.mask_only and isinstance(o, (tuple, list)) else None
+        """Where boxes may lie (n, *spatial): on the first mask's foreground; everywhere in items that have none; None
+        without a mask"""
+        mask = next((m for m in o if isinstance(m, MedMask)),
+                    None) if self.mask_only and isinstance(o, (tuple, list)) else None
         if mask is None: return None
         found = (mask.as_subclass(Tensor)[items.to(mask.device, non_blocking=True)] != 0).any(1)
         return found | ~found.flatten(1).any(1).reshape(-1, *[1]*(found.ndim-1))
@@ -768,15 +841,18 @@ def aug_transforms3d(
     *,
     swap:list|str=None, # Labels that change places with left and right, as for `RandomFlip`
 )->list:
-    "Batch transforms for training: one for all that moves, then noise, blur, brightness, contrast, low resolution and gamma"
-    affine = BatchAffine((min_zoom, max_zoom), max_rotate*mult, isotropic=True, dim2=dim2, p=p_affine) if p_affine else None
+    """Batch transforms for training: one for all that moves, then noise, blur, brightness, contrast, low resolution
+    and gamma"""
+    affine = BatchAffine((min_zoom, max_zoom), max_rotate*mult, isotropic=True, dim2=dim2,
+                         p=p_affine) if p_affine else None
     bend = BatchElastic(max_displacement=elastic*mult, dim2=dim2, p=p_affine) if elastic else None
     flip = BatchFlip(flip_axes, p=1, swap=swap) if flip_axes is not None else None
     moving = [BatchSpatial(affine, bend, flip)] if affine or bend or flip else []
     around = lambda v: (max(0., 1 - v*mult), 1 + v*mult)
     light = [BatchNoise(std=0.1*mult, p=p_lighting), BatchBlur((0.5*mult, mult), in_voxels=True, p=p_lighting),
              BatchBrightness(around(0.25), p=p_lighting), BatchContrast(around(0.25), p=p_lighting),
-             BatchAnisotropy(downsampling=1+mult, all_axes=True, dim2=dim2, p=p_lighting), BatchGamma(0.35*mult, p=p_lighting)]
+             BatchAnisotropy(downsampling=1+mult, all_axes=True, dim2=dim2, p=p_lighting),
+             BatchGamma(0.35*mult, p=p_lighting)]
     return moving + (light if p_lighting and mult else []) + list(xtra_tfms or [])
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #8cedb3a7
@@ -797,6 +873,8 @@ def batch_transform_from_spec(
 )->BatchTransform:
     "The batch transform that `spec` describes; ValueError for other names and unknown keys"
     if isinstance(spec, dict) and spec.get('name') == 'BatchSpatial' and isinstance(spec.get('args'), dict):
-        spec = dict(spec, args={k: batch_transform_from_spec(v) if isinstance(v, dict) else v for k,v in spec['args'].items()})
-    return transform_from_spec(spec, allowed=(BatchSpatial, BatchAffine, BatchElastic, BatchFlip, BatchBrightness, BatchGamma, BatchContrast, BatchNoise,
+        spec = dict(spec, args={k: batch_transform_from_spec(v) if isinstance(v, dict) else v for k,
+                                v in spec['args'].items()})
+    return transform_from_spec(spec, allowed=(BatchSpatial, BatchAffine, BatchElastic, BatchFlip, BatchBrightness,
+                                              BatchGamma, BatchContrast, BatchNoise,
         BatchBlur, BatchAnisotropy, BatchGhosting, BatchBiasField, BatchCutout))

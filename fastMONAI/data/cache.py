@@ -6,7 +6,7 @@
 __all__ = ['CacheFull', 'Cache', 'cache_report', 'clear_cache']
 
 # %% ../../nbs/data/05_cache.ipynb #f6e44e21
-import errno, hashlib, json, os, time, threading
+import errno, hashlib, json, os, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -27,20 +27,24 @@ from ..images.vision_core import MedImage, MedMask
 
 # %% ../../nbs/data/05_cache.ipynb #9cf3afdd
 _version = 1
-_dtypes = dict(F16=np.float16, F32=np.float32, F64=np.float64, U8=np.uint8, U16=np.uint16, I16=np.int16, I32=np.int32, I64=np.int64)
+_dtypes = dict(F16=np.float16, F32=np.float32, F64=np.float64, U8=np.uint8, U16=np.uint16, I16=np.int16, I32=np.int32,
+               I64=np.int64)
 
 def _image_array(x, dtype):
     "An image's voxels as `dtype`; ValueError where float16 cannot hold them"
     x = x.as_subclass(Tensor).float()
     top = 0. if dtype == 'float32' else float(x.abs().amax())
-    if top > 65504: raise ValueError(f"values up to {top:.4g} do not fit into float16 (65504): keep dtype='float32', or normalise the image")
+    if top > 65504:
+        raise ValueError(f"values up to {top:.4g} do not fit into float16 (65504): keep dtype='float32', or "
+                         "normalise the image")
     return np.ascontiguousarray(x.numpy().astype(dtype, copy=False))
 
 def _mask_array(x):
     "A mask's voxels as the smallest integers that hold them; as they are where they are no whole numbers"
     x = x.as_subclass(Tensor).numpy()
     lo, hi = (float(o) for o in (x.min(), x.max()))
-    dtype = next((t for t in (np.uint8, np.int16, np.uint16, np.int32) if np.iinfo(t).min <= lo and hi <= np.iinfo(t).max), None)
+    dtype = next((t for t in (np.uint8, np.int16, np.uint16, np.int32) if np.iinfo(t).min <= lo
+                  and hi <= np.iinfo(t).max), None)
     small = x if dtype is None else x.astype(dtype)
     return np.ascontiguousarray(small if dtype is not None and (small == x).all() else x)
 
@@ -55,22 +59,29 @@ def _class_voxels(mask, # (C, *spatial) whole numbers
     else:
         where = np.flatnonzero(mask)
         values = mask.ravel()[where]
-        found = {int(l): where[values == l] for l in np.flatnonzero(np.bincount(values))} if len(where) and values.min() >= 0 else {}
+        found = {int(l): where[values == l]
+                 for l in np.flatnonzero(np.bincount(values))} if len(where) and values.min() >= 0 else {}
     at_most = min(at_most, 100_000//max(1, len(found)))
     for label,where in found.items():
         if not len(where): continue
         some = where if len(where) <= at_most else rng.choice(where, at_most, replace=False, shuffle=False)
-        res[label] = len(where), np.stack(np.unravel_index(some, spatial), 1).astype(np.int16 if max(spatial) < 2**15 else np.int32)
+        res[label] = len(where), np.stack(np.unravel_index(some, spatial),
+                                          1).astype(np.int16 if max(spatial) < 2**15 else np.int32)
     return res
 
 def _intensity(x, foreground, # (C, *spatial) tensor; (n, axes) indices, or None: everywhere
     at_most=20_000, # values that percentiles are taken from
 ):
     "Statistics of each channel of an image"
-    values = x.flatten(1)[:, ::max(1, x[0].numel()//at_most)] if foreground is None else x[(slice(None), *foreground.T.astype(np.int64))]
+    values = (
+        x.flatten(1)[:, :: max(1, x[0].numel() // at_most)]
+        if foreground is None
+        else x[(slice(None), *foreground.T.astype(np.int64))]
+    )
     values = values.double().numpy()
     low, median, high = np.percentile(values, (.5, 50, 99.5), axis=1)
-    return [dict(mean=float(v.mean()), std=float(v.std()), median=float(m), percentile_00_5=float(l), percentile_99_5=float(h), min=float(c.min()), max=float(c.max()))
+    return [dict(mean=float(v.mean()), std=float(v.std()), median=float(m), percentile_00_5=float(l),
+                 percentile_99_5=float(h), min=float(c.min()), max=float(c.max()))
             for v,m,l,h,c in zip(values, median, low, high, x)]
 
 # %% ../../nbs/data/05_cache.ipynb #fa530e9c
@@ -99,13 +110,16 @@ def pack(
 def _mapped(path):
     "The arrays of a safetensors file as views of one private memory map, and its JSON"
     try: data = np.memmap(path, np.uint8, 'c').view(np.ndarray)
-    except ValueError: raise OSError(f'{path} is empty: it is no prepared item') from None     # numpy's words for an empty file
+    # numpy's words for an empty file
+    except ValueError: raise OSError(f'{path} is empty: it is no prepared item') from None
     n = int(data[:8].view('<u8')[0]) if len(data) >= 8 else len(data)
     if n > len(data) - 8: raise OSError(f'{path} is cut short: it is no prepared item')
     head = json.loads(data[8:8+n].tobytes())
     meta, data = json.loads(head.pop('__metadata__')['fastMONAI']), data[8+n:]
-    if max((v['data_offsets'][1] for v in head.values()), default=0) != len(data): raise OSError(f'{path} is cut short: it is no prepared item')
-    arrays = {k: data[v['data_offsets'][0]:v['data_offsets'][1]].view(_dtypes[v['dtype']]).reshape(v['shape']) for k,v in head.items()}
+    if max((v['data_offsets'][1] for v in head.values()), default=0) != len(data):
+        raise OSError(f'{path} is cut short: it is no prepared item')
+    arrays = {k: data[v['data_offsets'][0]:v['data_offsets'][1]].view(_dtypes[v['dtype']]).reshape(v['shape']) for k,
+              v in head.items()}
     return arrays, meta
 
 class Entry:
@@ -138,7 +152,8 @@ class Item:
         fill=0., # Value of images outside the volume; of masks it is 0
     )->tuple: # of `MedImage`s and `MedMask`s
         "The same box of every part"
-        return tuple(self._wrapped(_box(a, start, size, fill if p['kind'] == 'image' else 0), p, start) for a,p in zip(self.parts, self.meta['parts']))
+        return tuple(self._wrapped(_box(a, start, size, fill if p['kind'] == 'image' else 0), p, start) for a,
+                     p in zip(self.parts, self.meta['parts']))
 
     def _wrapped(self, a, part, start=None):
         x, affine = torch.from_numpy(a), None if part['affine'] is None else np.array(part['affine'])
@@ -197,7 +212,8 @@ class Signatures:
         s = os.stat(path)
         key = os.path.abspath(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino
         if key not in self.known:
-            with open(path, 'rb') as f: self.known[key] = hashlib.file_digest(f, partial(hashlib.blake2b, digest_size=16)).hexdigest()
+            with open(path, 'rb') as f:
+                self.known[key] = hashlib.file_digest(f, partial(hashlib.blake2b, digest_size=16)).hexdigest()
             if self.path is not None:
                 with open(self.path, 'a') as f: f.write(json.dumps([key, self.known[key]]) + '\n')
         return self.known[key]
@@ -212,7 +228,8 @@ def of(self:Signatures,
     if isinstance(source, (np.ndarray, Tensor)):
         a = np.ascontiguousarray(source.as_subclass(Tensor).numpy() if isinstance(source, Tensor) else source)
         affine = getattr(source, 'affine', None)
-        return [hashlib.blake2b(a, digest_size=16).hexdigest(), str(a.dtype), list(a.shape), None if affine is None else affine.tolist()]
+        return [hashlib.blake2b(a, digest_size=16).hexdigest(), str(a.dtype), list(a.shape),
+                None if affine is None else affine.tolist()]
     return [self.of(s) for s in source]
 
 def digest(o, # What JSON can say
@@ -224,15 +241,19 @@ def digest(o, # What JSON can say
 @dataclass(frozen=True)
 class Cache:
     "Where prepared items are kept, and how"
-    where:object='auto' # 'disk' (in `fastmonai_home()`), 'memory', a folder; 'auto': on disk, for 3D images where they fit
+    # 'disk' (in `fastmonai_home()`), 'memory', a folder; 'auto': on disk, for 3D images where they fit
+    where:object='auto'
     dtype:str='float32' # Of images: 'float32' or 'float16'
     max_workers:int=None # Threads that prepare; None: one a core, at most 8
     progress:bool=True # A bar, where it takes longer than two seconds
 
     def __post_init__(self):
-        if self.dtype not in ('float32', 'float16'): raise ValueError(f"a cache's dtype is 'float32' or 'float16', not {self.dtype!r}")
-        if self.max_workers is not None and self.max_workers < 1: raise ValueError(f'max_workers is 1 or more, not {self.max_workers}')
-        if not isinstance(self.where, (str, Path)) or self.where == '': raise ValueError(f"a cache is 'disk', 'memory', None or a folder, not {self.where!r}")
+        if self.dtype not in ('float32', 'float16'):
+            raise ValueError(f"a cache's dtype is 'float32' or 'float16', not {self.dtype!r}")
+        if self.max_workers is not None and self.max_workers < 1:
+            raise ValueError(f'max_workers is 1 or more, not {self.max_workers}')
+        if not isinstance(self.where, (str, Path)) or self.where == '':
+            raise ValueError(f"a cache is 'disk', 'memory', None or a folder, not {self.where!r}")
 
     @classmethod
     def of(cls, o): # 'disk', 'memory', 'auto', a folder, a `Cache` or None
@@ -246,7 +267,9 @@ class Cache:
     def __str__(self): return 'memory' if self.folder is None else str(self.folder).replace(str(Path.home()), '~')
 
 # %% ../../nbs/data/05_cache.ipynb #354c8f7d
-def _workers(cache): return cache.max_workers or min(8, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
+def _workers(cache):
+    return cache.max_workers or min(8, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity')
+                                    else os.cpu_count() or 1)
 
 def _kept(path):
     "The entry in the file at `path`, if it is there and whole"
@@ -270,7 +293,8 @@ def _in_threads(f, todo, cache, total):
     with ThreadPoolExecutor(_workers(cache), initializer=partial(torch.set_num_threads, 1)) as pool:
         try:
             running = {pool.submit(f, i): i for i in todo}
-            for o in tqdm(as_completed(running), total=total, initial=total-len(todo), desc='preparing', delay=2, disable=not cache.progress, leave=False):
+            for o in tqdm(as_completed(running), total=total, initial=total-len(todo), desc='preparing', delay=2,
+                          disable=not cache.progress, leave=False):
                 e = o.exception()
                 if isinstance(e, CacheFull) or e is not None and not isinstance(e, Exception): raise e
                 res[running[o]] = o.result() if e is None else e
@@ -282,7 +306,8 @@ def _in_threads(f, todo, cache, total):
 
 # %% ../../nbs/data/05_cache.ipynb #494a3c33
 def build(
-    prepare, # Function of an index: (the item before intensities change, the item prepared), both tuples of images and masks
+    # Function of an index: (the item before intensities change, the item prepared), both tuples of images and masks
+    prepare,
     sources, # For each item a tuple of what its parts are opened from
     settings, # What is done to every item, for JSON
     cache, # `Cache`
@@ -297,7 +322,8 @@ def build(
         sweep(folder) # of what killed builds left
         signatures = Signatures(cache.folder/'signatures.jsonl')
         signed = _in_threads(lambda i: signatures.of(sources[i]), range(len(sources)), cache, len(sources))
-        paths = [o if isinstance(o := signed[i], Exception) else folder/f'{digest(o)}.safetensors' for i in range(len(sources))]
+        paths = [o if isinstance(o := signed[i], Exception) else folder/f'{digest(o)}.safetensors'
+                 for i in range(len(sources))]
     errors = {i: o for i,o in enumerate(paths) if isinstance(o, Exception)}
     entries = [None if p is None or i in errors else _kept(p) for i,p in enumerate(paths)]
     todo = [i for i,e in enumerate(entries) if e is None and i not in errors]
@@ -325,7 +351,8 @@ def cache_report(
     rows = []
     for folder in _folders(path):
         stats = [f.stat() for f in folder.glob('*.safetensors')]
-        rows.append(dict(name=folder.name, items=len(stats), MB=sum(s.st_size for s in stats)/1e6, last_built=pd.Timestamp((folder/'settings.json').stat().st_mtime, unit='s').floor('s'),
+        rows.append(dict(name=folder.name, items=len(stats), MB=sum(s.st_size for s in stats)/1e6,
+                         last_built=pd.Timestamp((folder/'settings.json').stat().st_mtime, unit='s').floor('s'),
                          steps=_described(folder)))
     return pd.DataFrame(rows, columns=['name', 'items', 'MB', 'last_built', 'steps'])
 
@@ -337,7 +364,13 @@ def clear_cache(
     "Remove prepared items; they are prepared anew when they are asked for"
     freed = 0
     for folder in _folders(path):
-        if name is not None and folder.name != name or days is not None and time.time() - (folder/'settings.json').stat().st_mtime < 86400*days: continue
+        if (
+            name is not None
+            and folder.name != name
+            or days is not None
+            and time.time() - (folder / 'settings.json').stat().st_mtime < 86400 * days
+        ):
+            continue
         sweep(folder)
         for f in folder.glob('*.safetensors'):
             freed += f.stat().st_size

@@ -41,7 +41,10 @@ def _first_of(bad, n, what):
 
 def _header_or_error(o):
     "(headers, None) of the files of an item's source, or (None, one line on what is wrong)"
-    if not isinstance(o, _openable): return None, f'{o!r} is no path: fill in or drop that row' if pd.api.types.is_scalar(o) else f'a {type(o).__name__} is no path: does a getter such as get_x=ColReader(…) fit the items?'
+    if not isinstance(o, _openable):
+        return None, f'{o!r} is no path: fill in or drop that row' if pd.api.types.is_scalar(o) else (
+            f'a {type(o).__name__} is no path: does a getter such as get_x=ColReader(…) fit the items?'
+        )
     try: return [read_header(p) for p in image_paths(o)], None
     except (OSError, ValueError) as e: return None, str(e)
 
@@ -62,11 +65,13 @@ def check_images(headers, grids='resample'):
     for hs in headers[1:]:
         if _kind(hs) != _kind(headers[0]):
             (c,d), (c0,d0) = _kind(hs), _kind(headers[0])
-            raise ValueError(f'{hs[0].path} has {c} channel(s) in {d}D, but {headers[0][0].path} has {c0} in {d0}D: one network cannot take both')
+            raise ValueError(f'{hs[0].path} has {c} channel(s) in {d}D, but {headers[0][0].path} has {c0} in '
+                             f'{d0}D: one network cannot take both')
     off = [(hs[0],h) for hs in headers for h in hs[1:] if not h.geometry.close_to(hs[0].geometry)]
     if not off: return
     first,h = off[0]
-    found = f'{len({f.path for f,_ in off})} of {len(headers)} images have channels on differing grids; the first is {h.path} ({_words(h)}) beside {first.path} ({_words(first)})'
+    found = (f'{len({f.path for f,_ in off})} of {len(headers)} images have channels on differing grids; the '
+             f'first is {h.path} ({_words(h)}) beside {first.path} ({_words(first)})')
     if grids == 'error': raise ValueError(f"{found}: resample them, or allow grids='resample'")
     warnings.warn(f'{found}: channels are resampled onto the first', stacklevel=3)
 
@@ -74,12 +79,15 @@ def check_masks(images, masks, match_masks='resample'):
     "Whether every mask lies on its image's grid; those that do not can be resampled onto it, or are refused"
     off = [(i[0],m[0]) for i,m in zip(images, masks) if i and m and not m[0].geometry.close_to(i[0].geometry)]
     for i,m in off:
-        if i.geometry.ndim != m.geometry.ndim: raise ValueError(f'mask {m.path} is {m.geometry.ndim}D and its image {i.path} {i.geometry.ndim}D')
+        if i.geometry.ndim != m.geometry.ndim:
+            raise ValueError(f'mask {m.path} is {m.geometry.ndim}D and its image {i.path} {i.geometry.ndim}D')
         if not _overlap(i.geometry, m.geometry):
-            raise ValueError(f'mask {m.path} and image {i.path} do not overlap in space: one of the two has a wrong affine or belongs to another case')
+            raise ValueError(f'mask {m.path} and image {i.path} do not overlap in space: one of the two has a '
+                             'wrong affine or belongs to another case')
     if not off: return
     i,m = off[0]
-    found = f'{len(off)} of {len(masks)} masks lie on another grid than their image; the first is {m.path} ({_words(m)}), its image {i.path} ({_words(i)})'
+    found = (f'{len(off)} of {len(masks)} masks lie on another grid than their image; the first is {m.path} '
+             f'({_words(m)}), its image {i.path} ({_words(i)})')
     if match_masks == 'error': raise ValueError(f"{found}: resample it, or allow match_masks='resample'")
     warnings.warn(f'{found}: they are resampled onto the image by their own affine, nearest neighbour', stacklevel=3)
 
@@ -88,7 +96,9 @@ def _overlap(a, b):
     corners = a.to_voxel(b.corners())
     return bool(np.all((corners.max(0) > -.5) & (corners.min(0) < np.array(a.shape) - .5)))
 
-def _words(h): return f"{'x'.join(map(str, h.geometry.shape))} of {'x'.join(f'{s:.4g}' for s in h.geometry.spacing)} mm, {h.geometry.orientation}"
+def _words(h):
+    return (f"{'x'.join(map(str, h.geometry.shape))} of {'x'.join(f'{s:.4g}' for s in h.geometry.spacing)} mm, "
+            f"{h.geometry.orientation}")
 
 # %% ../../nbs/data/08_data_checks.ipynb #28553ac0
 def _labels_outside(o, n):
@@ -97,24 +107,32 @@ def _labels_outside(o, n):
 
 def check_codes(sources, codes, max_workers=None):
     "Whether masks hold no label but 0 to `len(codes)`-1; reads the voxels"
-    res = parallel(_labels_outside, sources, n=len(codes), n_workers=max_workers or min(8, defaults.cpus), threadpool=True, progress=len(sources)>=100)
+    res = parallel(_labels_outside, sources, n=len(codes), n_workers=max_workers or min(8, defaults.cpus),
+                   threadpool=True, progress=len(sources)>=100)
     for s,out in zip(sources, res):
-        if out: raise ValueError(f'{s.mask} holds the label(s) {_short(out)}, outside the {len(codes)} declared classes {list(codes)}: declare them, or map the labels')
+        if out:
+            raise ValueError(f'{s.mask} holds the label(s) {_short(out)}, outside the {len(codes)} declared '
+                             f'classes {list(codes)}: declare them, or map the labels')
 
 def _short(o): return ', '.join(f'{l:g}' for l in o[:5]) + (', …' if len(o) > 5 else '')
 
 def check_labels(values, vocab=None, whose='the declared classes'):
     "Whether no label is missing and all are in `vocab`, where there is one"
     for i,v in enumerate(values):
-        if isinstance(v, (pd.Series, pd.DataFrame)): raise ValueError(f'the label of item {i} is a whole row: name its column, such as get_y=ColReader(…)')
+        if isinstance(v, (pd.Series, pd.DataFrame)):
+            raise ValueError(f'the label of item {i} is a whole row: name its column, such as get_y=ColReader(…)')
         for o in v if is_listy(v) else [v]:
-            if pd.api.types.is_scalar(o) and pd.isna(o): raise ValueError(f'the label of item {i} is missing ({o!r}): fill it in or drop that row')
-            if vocab is not None and o not in vocab: raise ValueError(f'the label {o!r} of item {i} is outside {whose} {list(vocab)}')
+            if pd.api.types.is_scalar(o) and pd.isna(o):
+                raise ValueError(f'the label of item {i} is missing ({o!r}): fill it in or drop that row')
+            if vocab is not None and o not in vocab:
+                raise ValueError(f'the label {o!r} of item {i} is outside {whose} {list(vocab)}')
 
 def check_numbers(values):
     "Whether all targets of a regression are numbers"
     for i,v in enumerate(values):
-        if np.asarray(v).dtype.kind not in 'biuf': raise ValueError(f'the target {v!r} of item {i} is no number: a regression takes numbers, CategoryBlock takes classes')
+        if np.asarray(v).dtype.kind not in 'biuf':
+            raise ValueError(f'the target {v!r} of item {i} is no number: a regression takes numbers, '
+                             'CategoryBlock takes classes')
 
 # %% ../../nbs/data/08_data_checks.ipynb #acc47475
 def one_size(
@@ -141,19 +159,26 @@ def GroupSplitter(
     def _inner(o):
         from sklearn.model_selection import GroupShuffleSplit
         _check_pct(valid_pct)
-        if _column(o, group_col, 'group_col').nunique() < 2: raise ValueError(f'group_col={group_col!r} holds one group only: nothing is left to hold out')
-        train, valid = next(GroupShuffleSplit(n_splits=1, test_size=valid_pct, random_state=seed).split(o, groups=_groups(o, group_col)))
+        if _column(o, group_col, 'group_col').nunique() < 2:
+            raise ValueError(f'group_col={group_col!r} holds one group only: nothing is left to hold out')
+        train, valid = next(GroupShuffleSplit(n_splits=1, test_size=valid_pct,
+                                              random_state=seed).split(o, groups=_groups(o, group_col)))
         return L(train.tolist(), use_list=True), L(valid.tolist(), use_list=True)
     return _inner
 
 def _column(df, col, role):
-    if not isinstance(df, pd.DataFrame): raise TypeError(f'{role} needs a DataFrame of items, not a {type(df).__name__}')
-    if col not in df.columns: raise ValueError(f"{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}")
-    if df[col].isna().any(): raise ValueError(f'{role}={col!r} is NaN in {df[col].isna().sum()} of {len(df)} rows, first in row {df.index[df[col].isna()][0]!r}: fill it in')
+    if not isinstance(df, pd.DataFrame):
+        raise TypeError(f'{role} needs a DataFrame of items, not a {type(df).__name__}')
+    if col not in df.columns:
+        raise ValueError(f"{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}")
+    if df[col].isna().any():
+        raise ValueError(f'{role}={col!r} is NaN in {df[col].isna().sum()} of {len(df)} rows, first in row '
+                         f'{df.index[df[col].isna()][0]!r}: fill it in')
     return df[col]
 
 def _check_pct(valid_pct):
-    if not 0 <= valid_pct < 1: raise ValueError(f'valid_pct is the share held out, from 0 to below 1, not {valid_pct!r}')
+    if not 0 <= valid_pct < 1:
+        raise ValueError(f'valid_pct is the share held out, from 0 to below 1, not {valid_pct!r}')
 
 def _groups(df, group_col): return _column(df, group_col, 'group_col').values
 
@@ -162,7 +187,9 @@ def check_groups(df, group_col, splits):
     groups = _groups(df, group_col)
     sides = [set(groups[list(s)]) for s in splits]
     both = sorted(map(str, sides[0].intersection(*sides[1:])))
-    if both: raise ValueError(f"{len(both)} group(s) of {group_col!r} stand in training and validation, first {both[0]!r}: split by group (leave out valid_col and splitter)")
+    if both:
+        raise ValueError(f"{len(both)} group(s) of {group_col!r} stand in training and validation, first "
+                         f"{both[0]!r}: split by group (leave out valid_col and splitter)")
 
 # %% ../../nbs/data/08_data_checks.ipynb #1d8fd616
 def _read_all(get, items, name):

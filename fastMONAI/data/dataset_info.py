@@ -28,18 +28,23 @@ def _ends_with(path: Path, postfix: str) -> bool:
 
 def _column(dataframe: pd.DataFrame, column: str) -> list:
     "The files named in a column of a data frame"
-    if column not in dataframe: raise ValueError(f'dataframe: no column {column!r}, expected one of {list(dataframe.columns)}')
-    if (empty := dataframe[column].isna()).any(): raise ValueError(f'dataframe: column {column!r} names no file in row {empty.idxmax()!r}')
+    if column not in dataframe:
+        raise ValueError(f'dataframe: no column {column!r}, expected one of {list(dataframe.columns)}')
+    if (empty := dataframe[column].isna()).any():
+        raise ValueError(f'dataframe: column {column!r} names no file in row {empty.idxmax()!r}')
     return [Path(o) for o in dataframe[column]]
 
 # %% ../../nbs/data/02_dataset_info.ipynb #124366e3
 def _list_files(path, img_list, dataframe, image_col, postfix: str) -> list:
     "The files of a data set that is given as one of `path`, `img_list` and `dataframe`"
-    if sum(o is not None for o in (path, img_list, dataframe)) != 1: raise TypeError('MedDataset needs exactly one of path, img_list and dataframe')
+    if sum(o is not None for o in (path, img_list, dataframe)) != 1:
+        raise TypeError('MedDataset needs exactly one of path, img_list and dataframe')
     if path is not None:
-        if not Path(path).is_dir(): raise ValueError(f'{path}: not a folder; a list of files goes to img_list, a data frame to dataframe')
+        if not Path(path).is_dir():
+            raise ValueError(f'{path}: not a folder; a list of files goes to img_list, a data frame to dataframe')
         files = image_files(path)
-    elif isinstance(img_list, (str, Path)): raise TypeError(f'img_list is a list of files, not {str(img_list)!r}; a folder goes to path')
+    elif isinstance(img_list, (str, Path)):
+        raise TypeError(f'img_list is a list of files, not {str(img_list)!r}; a folder goes to path')
     elif img_list is not None: files = [Path(o) for o in img_list]
     else:
         if image_col is None: raise TypeError('MedDataset needs image_col with a dataframe')
@@ -47,12 +52,14 @@ def _list_files(path, img_list, dataframe, image_col, postfix: str) -> list:
     files = [f for f in files if _ends_with(f, postfix)]
     if not files:
         found = 'no image files' + (f' whose names end with {postfix!r}' if postfix else '')
-        raise ValueError(f'{path}: {found} in this folder' if path is not None else f'MedDataset: {found} in the list or column')
+        raise ValueError(f'{path}: {found} in this folder' if path is not None
+                         else f'MedDataset: {found} in the list or column')
     return files
 
 # %% ../../nbs/data/02_dataset_info.ipynb #b9d268df
 class MedDataset:
-    "The images of a folder, list or data frame: sizes, voxel sizes, orientations, label volumes. Headers only, unless voxels are asked for"
+    """The images of a folder, list or data frame: sizes, voxel sizes, orientations, label volumes. Headers only,
+    unless voxels are asked for"""
     @both_spellings
     def __init__(self,
         path=None,  # folder, searched with all folders below it
@@ -74,15 +81,18 @@ class MedDataset:
     def __repr__(self): return f'MedDataset({len(self)} files, first: {self.files[0]})'
 
     def _map(self, read, files) -> list:
-        "`read(file)` for each file, in threads and under a progress bar; files that cannot be read are left out and noted in `failed`"
+        """`read(file)` for each file, in threads and under a progress bar; files that cannot be read are left out and
+        noted in `failed`"""
         def attempt(file):
             try: return read(file)
             except (ImageError, OSError) as e: self._errors[file] = str(e)
         with ThreadPoolExecutor(self.max_workers) if self.max_workers > 1 else nullcontext() as pool:
             results = (pool.map if pool else map)(attempt, files)
             results = [o for o in progress_bar(results, total=len(files), leave=False) if o is not None]
-        if not results: raise ImageError(f'none of {len(files)} files could be read; the first: {self._errors[files[0]]}')
-        if len(results) < len(files): warnings.warn(f'{len(files) - len(results)} of {len(files)} files could not be read: see `failed`')
+        if not results:
+            raise ImageError(f'none of {len(files)} files could be read; the first: {self._errors[files[0]]}')
+        if len(results) < len(files):
+            warnings.warn(f'{len(files) - len(results)} of {len(files)} files could not be read: see `failed`')
         return results
 
     @cached_property
@@ -118,7 +128,8 @@ def table(self: MedDataset) -> pd.DataFrame:
 def summary(self: MedDataset) -> pd.DataFrame:
     "How many images share size, voxel size (mm) and orientation, most frequent first, each kind with an example"
     kind, paths = _DIMS + _VOXELS + ['orientation'], {}
-    for row in (_row(h, self.reorder) for h in self.headers): paths.setdefault(tuple(row[k] for k in kind), []).append(row['path'])
+    for row in (_row(h, self.reorder) for h in self.headers):
+        paths.setdefault(tuple(row[k] for k in kind), []).append(row['path'])
     groups = pd.DataFrame([(*k, p[0], len(p)) for k, p in paths.items()], columns=[*kind, 'example_path', 'total'])
     return groups.sort_values('total', ascending=False, kind='stable', ignore_index=True)
 
@@ -162,7 +173,8 @@ def calculate_target_size(self: MedDataset,
     divisor: int = 1,  # round up to a multiple of this; a network that halves its input four times needs 16
 ) -> list:  # ints, one per axis
     "The size to pad all images to: the largest along each axis, rounded up to a multiple of `divisor`"
-    if not isinstance(divisor, Integral) or divisor < 1: raise ValueError(f'divisor must be a whole number from 1 on, not {divisor!r}')
+    if not isinstance(divisor, Integral) or divisor < 1:
+        raise ValueError(f'divisor must be a whole number from 1 on, not {divisor!r}')
     return (-(-self._shapes(target_spacing).max(0) // divisor) * divisor).tolist()
 
 # %% ../../nbs/data/02_dataset_info.ipynb #22fbfdb6
@@ -180,21 +192,24 @@ def _label_rows(path: Path) -> list:
     mask, geometry = read_image(path)
     labels, counts = np.unique(mask, return_counts=True)
     if len(mask) > 1: raise ImageError(f'{path}: found {len(mask)} channels, expected one of labels')
-    if (labels != labels.round()).any(): raise ImageError(f'{path}: found {labels[labels != labels.round()][0]:g}, expected whole numbers as labels')
+    if (labels != labels.round()).any():
+        raise ImageError(f'{path}: found {labels[labels != labels.round()][0]:g}, expected whole numbers as labels')
     voxel_mm3 = abs(np.linalg.det(geometry.affine[:3, :3]))
     return [dict(path=str(path), label=int(l), voxels=int(n), volume_mm3=n * voxel_mm3, volume_ml=n * voxel_mm3 / 1000)
             for l, n in zip(labels, counts) if l != 0]
 
 @patch
 def label_volumes(self: MedDataset) -> pd.DataFrame:
-    "One row per mask and label (not background): `path`, `label`, `voxels`, `volume_mm3`, `volume_ml`. Reads the masks' voxels"
+    """One row per mask and label (not background): `path`, `label`, `voxels`, `volume_mm3`, `volume_ml`. Reads the
+    masks' voxels"""
     rows = [r for rows in self._map(_label_rows, self.mask_files or self.files) for r in rows]
     return pd.DataFrame(rows, columns=['path', 'label', 'voxels', 'volume_mm3', 'volume_ml'])
 
 # %% ../../nbs/data/02_dataset_info.ipynb #8d5ba62f
 @patch
 def get_volume_summary(self: MedDataset) -> pd.DataFrame:
-    "For each label: the number of masks that hold it and, over these, minimum, median, maximum and mean volume in ml. Reads the masks' voxels"
+    """For each label: the number of masks that hold it and, over these, minimum, median, maximum and mean volume in
+    ml. Reads the masks' voxels"""
     volumes = self.label_volumes().groupby('label').volume_ml
     return volumes.agg(masks='size', min='min', median='median', max='max', mean='mean')
 
@@ -210,5 +225,6 @@ def _intensity_row(path: Path) -> dict:
 
 @patch
 def intensity_stats(self: MedDataset) -> pd.DataFrame:
-    "One row per image: minimum, 1st percentile, median, 99th percentile, maximum, mean, standard deviation, number of NaN or infinite voxels. Reads all voxels"
+    """One row per image: minimum, 1st percentile, median, 99th percentile, maximum, mean, standard deviation, number
+    of NaN or infinite voxels. Reads all voxels"""
     return pd.DataFrame(self._map(_intensity_row, self.files))

@@ -29,7 +29,8 @@ class DownloadError(OSError):
 class Source:
     "Where a file is to be had, and what proves it is the right one"
     url: str  # an http(s) address, or the path of a file you already have
-    hash: str | None = None  # 'md5:…' or 'sha256:…'; None: the first download's sha256 is recorded, and later ones are held to it
+    # 'md5:…' or 'sha256:…'; None: the first download's sha256 is recorded, and later ones are held to it
+    hash: str | None = None
 
     @property
     def is_web(self):
@@ -63,10 +64,12 @@ def _verify(
     record = _record(name)
     if hash is None and not record.exists(): return
     algorithm, _, want = (hash or f'sha256:{record.read_text().split()[0]}').partition(':')
-    if algorithm not in ('md5', 'sha256'): raise ValueError(f"{origin}: hash {hash!r} should read 'md5:…' or 'sha256:…'")
+    if algorithm not in ('md5', 'sha256'):
+        raise ValueError(f"{origin}: hash {hash!r} should read 'md5:…' or 'sha256:…'")
     got = _digest(file, algorithm)
     if got == want.lower(): return
-    todo = 'a damaged or replaced file; get it again' if hash else f'it has changed since it was first seen; delete {record} to accept it'
+    todo = 'a damaged or replaced file; get it again' if hash else ('it has changed since it was first seen; '
+                                                                    f'delete {record} to accept it')
     raise DownloadError(f'{origin}: {algorithm} is {got}, expected {want}: {todo}')
 
 
@@ -82,7 +85,9 @@ _ATTEMPTS = 3  # in a row without anything new
 def _check_space(file, size, what):
     "Raise DownloadError if `size` more bytes do not fit on the disk of `file`"
     free = shutil.disk_usage(file.parent).free
-    if size > free: raise DownloadError(f'{what} needs {size/1e9:,.2f} GB, and {file.parent} has {free/1e9:,.2f} GB free: give another path')
+    if size > free:
+        raise DownloadError(f'{what} needs {size/1e9:,.2f} GB, and {file.parent} has {free/1e9:,.2f} GB free: '
+                            'give another path')
 
 
 def _stream(url, part, resume):
@@ -94,7 +99,9 @@ def _stream(url, part, resume):
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as r:
         if have and r.status_code == 416: return  # nothing is missing: the hash decides
         if r.status_code >= 500: raise requests.ConnectionError(f'{r.status_code} {r.reason}')
-        if not r.ok: raise DownloadError(f'{url}: the server answered {r.status_code} {r.reason}; check the address, or give a mirror as `source`')
+        if not r.ok:
+            raise DownloadError(f'{url}: the server answered {r.status_code} {r.reason}; check the address, or '
+                                'give a mirror as `source`')
         if r.status_code != 206 or not r.headers.get('Content-Range', '').startswith(f'bytes {have}-'): have = 0
         left = int(r.headers.get('Content-Length', 0))
         _check_space(part, 2*left, f'{url} (the archive and what it holds)')
@@ -121,7 +128,11 @@ def _download(url, part, resume):
         if failures >= _ATTEMPTS:
             what = f'the connection broke after {have:,} bytes' if have else 'no connection'
             if not resume: part.unlink(missing_ok=True)
-            todo = 'what came is kept, call again to go on from there' if resume and have else 'call again later, or give a mirror or a file as `source`'
+            todo = (
+                'what came is kept, call again to go on from there'
+                if resume and have
+                else ('call again later, or give a mirror or a file as `source`')
+            )
             raise DownloadError(f'{url}: {what}, {_ATTEMPTS} times in a row ({_short(why)}); {todo}') from why
         time.sleep(failures / 2)
 
@@ -198,7 +209,8 @@ def _outside(name):
 
 
 class _Budget:
-    "What an archive may still hold; ArchiveError, before it is written, for a member that is too much or does not belong"
+    """What an archive may still hold; ArchiveError, before it is written, for a member that is too much or does not
+    belong"""
     def __init__(self, name, max_bytes, max_files):
         self.name, self.max_bytes, self.max_files, self.bytes, self.paths = name, max_bytes, max_files, 0, set()
 
@@ -209,7 +221,8 @@ class _Budget:
         if _outside(member): self.refuse(f'member {shown} points outside of the folder')
         if kind not in ('file', 'folder'): self.refuse(f'member {shown} {kind}, expected files and folders only')
         if not parts and kind == 'file': self.refuse(f'member {shown} has no name')
-        if len(parts) > 50 or any(len(os.fsencode(p)) > 255 for p in parts): self.refuse(f'member {shown} has too long a name')
+        if len(parts) > 50 or any(len(os.fsencode(p)) > 255 for p in parts):
+            self.refuse(f'member {shown} has too long a name')
         self.count(size)
         self.paths.update('/'.join(parts[:i+1]) for i in range(len(parts)))
         if len(self.paths) > self.max_files: self.refuse(f'holds more than {self.max_files:,} files and folders')
@@ -282,7 +295,8 @@ def _zip_kind(member):
     if kind == stat.S_IFLNK: return 'is a link'
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR): return 'is a device'
     if member.flag_bits & 1: return 'needs a password'
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED): return 'is compressed in a way not read here'
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return 'is compressed in a way not read here'
     return 'folder' if member.is_dir() else 'file'
 
 
@@ -301,8 +315,10 @@ def _unpack_zip(archive, folder, budget):
 
 # %% ../../nbs/data/00_download.ipynb #31cabd5d
 _MAX_GROWTH, _FREE_GROWTH = 100, 100_000_000  # an archive may grow 100-fold, a small one to 100 MB
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, RuntimeError, MemoryError,
-           NotImplementedError, ArithmeticError, LookupError, TypeError, ValueError)  # what broken headers make the libraries raise
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, RuntimeError,
+           MemoryError,
+           # what broken headers make the libraries raise
+           NotImplementedError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def _is_zip(archive):
@@ -314,17 +330,18 @@ def unpack(
     archive: str | Path,  # a zip, or a tar: plain, or compressed by gzip, bzip2 or xz
     folder: str | Path,  # takes the files; made if it is not there, and empty if it is
     *,
-    max_bytes: int | None = None,  # of all files and headers; None: 100 times the archive's size, and for a small one 100 MB
+    # of all files and headers; None: 100 times the archive's size, and for a small one 100 MB
+    max_bytes: int | None = None,
     max_files: int = 100_000,  # files and folders
     name: str | None = None,  # what an error calls the archive; None: its path
 ) -> Path:  # `folder`
     """Unpack an archive that a stranger made
 
-    ArchiveError for one that is damaged or would do harm, after which `folder` is as empty as before; FileExistsError if `folder` is
-    not empty; other OSErrors are those of the disk.
-    """
+    ArchiveError for one that is damaged or would do harm, after which `folder` is as empty as before; FileExistsError
+    if `folder` is not empty; other OSErrors are those of the disk. """
     archive, folder = Path(archive), Path(folder)
-    if folder.exists() and any(folder.iterdir()): raise FileExistsError(f'{folder}: is not empty; expected a new folder')
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f'{folder}: is not empty; expected a new folder')
     if not stat.S_ISREG(archive.stat().st_mode): raise ArchiveError(f'{name or archive}: is no file; not unpacked')
     allowed = max(_FREE_GROWTH, _MAX_GROWTH*archive.stat().st_size) if max_bytes is None else max_bytes
     budget, made = _Budget(name or archive, allowed, max_files), not folder.exists()
@@ -379,7 +396,8 @@ def _build_archive(file, folder, name, inside=''):
     "Unpack, and insist on the layout: `inside` is the path in the archive that becomes the data set"
     try: unpack(file, folder, name=name)
     except ArchiveError as e: raise DownloadError(str(e)) from None
-    if not _present(folder/inside): raise DownloadError(f'{name}: holds no folder {inside!r}: not the published archive')
+    if not _present(folder/inside):
+        raise DownloadError(f'{name}: holds no folder {inside!r}: not the published archive')
     return folder/inside
 
 

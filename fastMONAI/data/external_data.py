@@ -30,7 +30,8 @@ def _rows(
 ):
     "The rows of an array in an `.npz`, one at a time; nothing is unpickled"
     with npz.open(f'{key}.npy') as f:
-        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(f)]
+        header = {(1, 0): np.lib.format.read_array_header_1_0,
+                  (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(f)]
         (n, *got), fortran, dtype = header(f)
         if tuple(got) != shape or fortran or dtype.kind not in 'ui':
             raise ValueError(f'rows of {key} are {dtype} {tuple(got)}, expected integers {shape}')
@@ -50,7 +51,8 @@ def _medmnist_info(
     if f'MD5{suffix}' not in info:
         sizes = [28] + [int(k[4:]) for k in info if k.startswith('MD5_')]
         raise ValueError(f'{info["python_class"]} has no size {size}; it has {", ".join(map(str, sizes))}')
-    return info | dict(url=info[f'url{suffix}'], MD5=info[f'MD5{suffix}'], name=info['python_class']+suffix, flag=study.lower())
+    return info | dict(url=info[f'url{suffix}'], MD5=info[f'MD5{suffix}'], name=info['python_class']+suffix,
+                       flag=study.lower())
 
 # %% ../../nbs/data/01_external_data.ipynb #53db307b
 def _label(
@@ -68,7 +70,8 @@ def _write_split(npz, split, folder, info, size, max_workers):
     from tqdm import tqdm
     stem, is_3d = re.sub('mnist(3d)?$', '', info['flag']), info['flag'].endswith('3d')
     shape = (size,)*3 if is_3d else (size, size) + ((3,) if info['n_channels'] == 3 else ())
-    labels = [_label(o, info) for o in _rows(npz, f'{split}_labels', (len(info['label']) if 'multi-label' in info['task'] else 1,))]
+    labels = [_label(o, info) for o in _rows(npz, f'{split}_labels',
+                                             (len(info['label']) if 'multi-label' in info['task'] else 1,))]
     names = [f'{split}_images/{i}_{stem}' + ('.nii.gz' if is_3d else '.png') for i in range(len(labels))]
     (folder/f'{split}_images').mkdir()
 
@@ -90,7 +93,8 @@ def _build_medmnist(file, folder, info, size, max_workers):
     try:
         with zipfile.ZipFile(file) as npz:
             tables = [_write_split(npz, s, folder, info, size, max_workers) for s in ('train', 'val', 'test')]
-    except (zipfile.BadZipFile, KeyError, ValueError) as e: raise DownloadError(f'{info["name"]}: not a MedMNIST file ({_short(e)})') from e
+    except (zipfile.BadZipFile, KeyError, ValueError) as e:
+        raise DownloadError(f'{info["name"]}: not a MedMNIST file ({_short(e)})') from e
     pd.concat(tables).to_csv(folder/'dataset.csv', index=False)
     return folder
 
@@ -101,26 +105,31 @@ def download_medmnist(
     size: int = 28,  # pixels or voxels per side: 28, 64, and in 2D 128 and 224
     max_workers: int = 1,  # threads that write images
     skip_download: bool = True,  # False: write the set anew even if it is there
-    source: str | Path | Source | None = None,  # mirror, or a file you have (also found as `path/adrenalmnist3d.npz`); held to the published MD5
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # training and validation (img_path, labels, is_val), and test (img_path, labels)
+    # mirror, or a file you have (also found as `path/adrenalmnist3d.npz`); held to the published MD5
+    source: str | Path | Source | None = None,
+# training and validation (img_path, labels, is_val), and test (img_path, labels)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A MedMNIST set as image files and two tables
 
-    Writes `path/study/train_images/0_*.nii.gz` (PNG in 2D), likewise `val_images` and `test_images`; a second call only reads the table.
-    A volume's voxel [i, j, k] is the array's, and its affine the identity (1 mm): MedMNIST resized its volumes and says neither spacing nor orientation.
-    ValueError for an unknown set or size, DownloadError for a file that cannot be had or is not the published one.
-    """
+    Writes `path/study/train_images/0_*.nii.gz` (PNG in 2D), likewise `val_images` and `test_images`; a second call only
+    reads the table. A volume's voxel [i, j, k] is the array's, and its affine the identity (1 mm): MedMNIST resized its
+    volumes and says neither spacing nor orientation. ValueError for an unknown set or size, DownloadError for a file
+    that cannot be had or is not the published one. """
     if max_workers < 1: raise ValueError(f'max_workers is {max_workers}, expected 1 or more')
     path, info = _folder(path), _medmnist_info(study, size)
     official = Source(info['url'], f'md5:{info["MD5"]}')
     folder = _obtain(path/info['name'], _resolve(source, official), Path(info['url'].split('?')[0]).name,
-                     partial(_build_medmnist, info=info, size=size, max_workers=max_workers), path, again=not skip_download)
+                     partial(_build_medmnist, info=info, size=size, max_workers=max_workers), path,
+                     again=not skip_download)
     return _read_medmnist(folder, info)
 
 
 def _read_medmnist(folder, info):
     "The two tables of a set that stands in `folder`"
     table = folder/'dataset.csv'
-    if not table.is_file(): raise DownloadError(f'{folder}: there, but without dataset.csv; move it away, or pass skip_download=False to replace it')
+    if not table.is_file():
+        raise DownloadError(f'{folder}: there, but without dataset.csv; move it away, or pass '
+                            'skip_download=False to replace it')
     df = pd.read_csv(table, dtype={'labels': int if 'ordinal' in info['task'] else str}, keep_default_na=False)
     df['img_path'] = [f'{folder/o}' for o in df.img_path]
     df['is_val'] = df.split == 'val'
@@ -129,14 +138,17 @@ def _read_medmnist(folder, info):
 
 # %% ../../nbs/data/01_external_data.ipynb #127cfc1e
 def download_medmnist3d_dataset(
-    study: str,  # 'OrganMNIST3D', 'NoduleMNIST3D', 'AdrenalMNIST3D', 'FractureMNIST3D', 'VesselMNIST3D' or 'SynapseMNIST3D'
+    # 'OrganMNIST3D', 'NoduleMNIST3D', 'AdrenalMNIST3D', 'FractureMNIST3D', 'VesselMNIST3D' or 'SynapseMNIST3D'
+    study: str,
     path: str | Path | None = None,  # the set's folder is made in here; None: `fastmonai_home()`
     max_workers: int = 1,  # threads that write images
     skip_download: bool = True,  # False: write the set anew even if it is there
     source: str | Path | Source | None = None,  # mirror, or a file you have; held to the published MD5
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # training and validation (img_path, labels, is_val), and test (img_path, labels)
+# training and validation (img_path, labels, is_val), and test (img_path, labels)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     "`download_medmnist` for the 3D sets, 28 voxels per side"
-    if not str(study).lower().endswith('3d'): raise ValueError(f'{study!r} is not a 3D set of MedMNIST; call download_medmnist for the 2D ones')
+    if not str(study).lower().endswith('3d'):
+        raise ValueError(f'{study!r} is not a 3D set of MedMNIST; call download_medmnist for the 2D ones')
     return download_medmnist(study, path, max_workers=max_workers, skip_download=skip_download, source=source)
 
 
@@ -164,14 +176,19 @@ def _demographics(
 ):
     "Table of subject_id, gender ('M', 'F') and age_at_scan (years) from IXI's spreadsheet"
     try: import xlrd
-    except ImportError: raise ImportError('IXI.xls is an old Excel file: reading it needs the package xlrd; pip install xlrd') from None
+    except ImportError:
+        raise ImportError('IXI.xls is an old Excel file: reading it needs the package xlrd; pip install xlrd') from None
     sheet = folder/'IXI.xls'
     folder.mkdir(parents=True, exist_ok=True)
     with _fetched(source, folder, sheet.name) as file:
         try:
             cells = xlrd.open_workbook(file, logfile=io.StringIO()).sheet_by_index(0)
-            people = _people(pd.DataFrame([cells.row_values(i) for i in range(1, cells.nrows)], columns=cells.row_values(0)))
-        except Exception as e: raise DownloadError(f'{sheet if file == sheet else source.url}: not the spreadsheet of IXI ({_short(e)})') from e  # xlrd raises all kinds
+            people = _people(pd.DataFrame([cells.row_values(i) for i in range(1, cells.nrows)],
+                                          columns=cells.row_values(0)))
+        # xlrd raises all kinds
+        except Exception as e:
+            raise DownloadError(f'{sheet if file == sheet else source.url}: not the spreadsheet of IXI '
+                                f'({_short(e)})') from e
         if file != sheet:
             with writing(sheet) as new: shutil.copyfile(file, new)
     return people
@@ -179,8 +196,10 @@ def _demographics(
 # %% ../../nbs/data/01_external_data.ipynb #673ef2c5
 def _people(table):
     "One row per subject; what two rows say differently is left empty, as is what no row says"
-    numbers = table[['IXI_ID', 'AGE', 'SEX_ID (1=m, 2=f)']].apply(pd.to_numeric, errors='coerce').dropna(subset='IXI_ID')
-    numbers = numbers.where(numbers > 0).groupby('IXI_ID').agg(lambda o: o.dropna().iloc[0] if o.round(3).nunique() == 1 else np.nan).reset_index()
+    numbers = table[['IXI_ID', 'AGE', 'SEX_ID (1=m, 2=f)']].apply(pd.to_numeric,
+                                                                  errors='coerce').dropna(subset='IXI_ID')
+    numbers = numbers.where(numbers > 0).groupby('IXI_ID').agg(lambda o: o.dropna().iloc[0] if o.round(3).nunique() == 1
+                                                               else np.nan).reset_index()
     return pd.DataFrame({'subject_id': [f'IXI{int(o):03d}' for o in numbers.IXI_ID],
                          'gender': numbers['SEX_ID (1=m, 2=f)'].map({1: 'M', 2: 'F'}), 'age_at_scan': numbers.AGE})
 
@@ -202,20 +221,23 @@ def _ixi_table(folder, people, columns):
 def download_ixi_data(
     path: str | Path | None = None,  # the folder IXI is made in here; None: `fastmonai_home()`
     modality: str = 'T1',  # 'T1', 'T2', 'PD' or 'MRA'; a second one joins the first in the table
-    source: str | Path | Source | None = None,  # mirror, or a file you have (also found as `path/IXI-T1.tar`); held to TorchIO's MD5
+    # mirror, or a file you have (also found as `path/IXI-T1.tar`); held to TorchIO's MD5
+    source: str | Path | Source | None = None,
     demographics_source: str | Path | Source | None = None,  # the same for IXI.xls, whose hash is not published
 ) -> Path:  # the folder, with `T1_images` and `dataset.csv`: subject_id, t1_path, gender, age_at_scan
     """IXI in full size (T1: 581 volumes, about 5 GB), with age and sex
 
-    A few subjects have no age, or two: theirs is empty, so `df.dropna()` before a regression. Paths in the table are as seen from the working
-    directory of the last call. A second call needs no network. ImportError without xlrd, DownloadError for a file that cannot be had or is not the published one.
-    """
+    A few subjects have no age, or two: theirs is empty, so `df.dropna()` before a regression. Paths in the table are as
+    seen from the working directory of the last call. A second call needs no network. ImportError without xlrd,
+    DownloadError for a file that cannot be had or is not the published one. """
     from torchio.datasets import IXI
-    if modality not in ('T1', 'T2', 'PD', 'MRA'): raise ValueError(f"IXI has no modality {modality!r} here; it has 'T1', 'T2', 'PD' and 'MRA'")
+    if modality not in ('T1', 'T2', 'PD', 'MRA'):
+        raise ValueError(f"IXI has no modality {modality!r} here; it has 'T1', 'T2', 'PD' and 'MRA'")
     path = _folder(path)
     folder, official = path/'IXI', Source(IXI.base_url.format(modality=modality), f'md5:{IXI.md5_dict[modality]}')
     people = _demographics(folder, _resolve(demographics_source, _ixi_demographics()))
-    _obtain(folder/f'{modality}_images', _resolve(source, official), f'IXI-{modality}.tar', partial(_build_archive, name=f'IXI-{modality}.tar'), path)
+    _obtain(folder/f'{modality}_images', _resolve(source, official), f'IXI-{modality}.tar',
+            partial(_build_archive, name=f'IXI-{modality}.tar'), path)
     _ixi_table(folder, people, [_subjects(o, f'{o.name[:-7].lower()}_path') for o in sorted(folder.glob('*_images'))])
     return folder
 
@@ -223,21 +245,24 @@ def download_ixi_data(
 def download_ixi_tiny(
     path: str | Path | None = None,  # the folder IXITiny is made in here; None: `fastmonai_home()`
     demographics: bool = False,  # also gender and age_at_scan, from IXI's spreadsheet (needs xlrd)
-    source: str | Path | Source | None = None,  # mirror, or a file you have (also found as `path/ixi_tiny.zip`); held to TorchIO's MD5
+    # mirror, or a file you have (also found as `path/ixi_tiny.zip`); held to TorchIO's MD5
+    source: str | Path | Source | None = None,
     demographics_source: str | Path | Source | None = None,  # the same for IXI.xls, whose hash is not published
 ) -> Path:  # the folder, with `image`, `label` and `dataset.csv`: subject_id, t1_path, labels
     """A small version of IXI: 566 T1 brains and their brain masks
 
-    Paths in the table are as seen from the working directory of the last call. A second call needs no network. DownloadError for a
-    file that cannot be had, is not the published one or lacks a mask.
-    """
+    Paths in the table are as seen from the working directory of the last call. A second call needs no network.
+    DownloadError for a file that cannot be had, is not the published one or lacks a mask. """
     from torchio.datasets import IXITiny
     path = _folder(path)
     official = Source(IXITiny.url, f'md5:{IXITiny.md5}')
-    folder = _obtain(path/'IXITiny', _resolve(source, official), 'ixi_tiny.zip', partial(_build_archive, name='ixi_tiny.zip', inside='ixi_tiny'), path)
+    folder = _obtain(path/'IXITiny', _resolve(source, official), 'ixi_tiny.zip',
+                     partial(_build_archive, name='ixi_tiny.zip', inside='ixi_tiny'), path)
     images, labels = _subjects(folder/'image', 't1_path'), _subjects(folder/'label', 'labels')
     alone = sorted(set(images.subject_id) ^ set(labels.subject_id))
-    if alone: raise DownloadError(f'{folder}: image without label, or label without image: {", ".join(alone[:5])}; remove the folder and call again')
+    if alone:
+        raise DownloadError(f'{folder}: image without label, or label without image: {", ".join(alone[:5])}; '
+                            'remove the folder and call again')
     people = _demographics(path/'IXI', _resolve(demographics_source, _ixi_demographics())) if demographics else None
     _ixi_table(folder, people, [images, labels])
     return folder
@@ -246,12 +271,13 @@ def download_ixi_tiny(
 def download_decathlon(
     task: str = 'Task04_Hippocampus',  # 'Task01_BrainTumour' … 'Task10_Colon'
     path: str | Path | None = None,  # the task's folder is made in here; None: `fastmonai_home()`
-    source: str | Path | Source | None = None,  # mirror, or a file you have (also found as `path/Task04_Hippocampus.tar`); held to MONAI's MD5
+    # mirror, or a file you have (also found as `path/Task04_Hippocampus.tar`); held to MONAI's MD5
+    source: str | Path | Source | None = None,
 ) -> Path:  # the task's folder, for `decathlon_df`
     """A task of the Medical Segmentation Decathlon (27 MB for the hippocampus, 27 GB for the liver)
 
-    A second call needs no network. ValueError for an unknown task, DownloadError for a file that cannot be had or is not the published one.
-    """
+    A second call needs no network. ValueError for an unknown task, DownloadError for a file that cannot be had or is
+    not the published one. """
     from monai.apps import DecathlonDataset as D
     if task not in D.resource: raise ValueError(f'the Decathlon has no task {task!r}; it has {", ".join(D.resource)}')
     path, name = _folder(path), f'{task}.tar'
@@ -271,23 +297,32 @@ def _listed(
 def decathlon_df(
     folder: str | Path,  # a task's folder, with `dataset.json`
 ) -> pd.DataFrame:  # subject_id, image, label (missing for test images), is_test; `df.attrs` has name, labels, modality
-    "Table of the images of a task in the Decathlon's layout; ValueError or FileNotFoundError where `dataset.json` and the files disagree"
+    """Table of the images of a task in the Decathlon's layout; ValueError or FileNotFoundError where `dataset.json`
+    and the files disagree"""
     folder = Path(folder).expanduser()
     file = folder/'dataset.json'
-    if not file.is_file(): raise FileNotFoundError(f'{file}: not there; expected a folder in the layout of the Medical Segmentation Decathlon')
+    if not file.is_file():
+        raise FileNotFoundError(f'{file}: not there; expected a folder in the layout of the Medical Segmentation '
+                                'Decathlon')
     try:
         spec = json.loads(file.read_text())
         rows = [(o['image'], o['label'], False) for o in spec['training']]
         rows += [(o['image'] if isinstance(o, dict) else o, None, True) for o in spec.get('test', [])]
-    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{file}: expected JSON with a 'training' list of image and label pairs; {type(e).__name__}: {_short(e)}") from e
-    df = pd.DataFrame([(_listed(folder, i), l and _listed(folder, l), t) for i, l, t in rows], columns=['image', 'label', 'is_test'])
+    except (ValueError, KeyError, TypeError) as e:
+        raise ValueError(f"{file}: expected JSON with a 'training' list of image and label pairs; "
+                         f"{type(e).__name__}: {_short(e)}") from e
+    df = pd.DataFrame([(_listed(folder, i), l and _listed(folder, l), t) for i, l, t in rows],
+                      columns=['image', 'label', 'is_test'])
     missing = [o for o in [*df.image, *df.label.dropna()] if not o.is_file()]
-    if missing: raise FileNotFoundError(f'{file}: {len(missing)} of its files are not there, the first is {missing[0]}; remove the folder and download it again')
+    if missing:
+        raise FileNotFoundError(f'{file}: {len(missing)} of its files are not there, the first is {missing[0]}; '
+                                'remove the folder and download it again')
     twice = df.image[df.image.duplicated()]
     if len(twice): raise ValueError(f'{file}: lists {twice.iloc[0]} twice')
     df.insert(0, 'subject_id', [o.name.split('.')[0] for o in df.image])
     df[['image', 'label']] = df[['image', 'label']].map(lambda o: o and str(o))
-    df.attrs.update(name=spec.get('name'), labels={int(k): v for k, v in spec.get('labels', {}).items()}, modality=spec.get('modality'))
+    df.attrs.update(name=spec.get('name'), labels={int(k): v for k, v in spec.get('labels', {}).items()},
+                    modality=spec.get('modality'))
     return df
 
 # %% ../../nbs/data/01_external_data.ipynb #f046b738
@@ -298,28 +333,33 @@ def mednist_df(
     folder = Path(folder).expanduser()
     if (folder/'training_solution.csv').is_file(): return _challenge_df(folder)
     files = sorted(o for o in folder.glob('*/*') if o.suffix.lower() in ('.jpeg', '.jpg', '.png'))
-    if not files: raise FileNotFoundError(f'{folder}: no pictures in it; expected a folder per class, such as {folder/"HeadCT"}')
+    if not files:
+        raise FileNotFoundError(f'{folder}: no pictures in it; expected a folder per class, such as {folder/"HeadCT"}')
     return pd.DataFrame({'img_path': [str(o) for o in files], 'labels': [o.parent.name for o in files]})
 
 # %% ../../nbs/data/01_external_data.ipynb #ae743123
 def _challenge_df(folder):
     "The challenge's layout: two tables of file and class"
-    parts = [pd.read_csv(folder/f'{o}_solution.csv').assign(is_val=o == 'validation') for o in ('training', 'validation')]
+    parts = [pd.read_csv(folder/f'{o}_solution.csv').assign(is_val=o == 'validation')
+             for o in ('training', 'validation')]
     df = pd.concat(parts, ignore_index=True).rename(columns={'file': 'img_path', 'class': 'labels'})
     df['img_path'] = [str(_listed(folder, o)) for o in df.img_path]
     missing = [o for o in df.img_path if not os.path.isfile(o)]
-    if missing: raise FileNotFoundError(f'{folder}: {len(missing)} of the pictures in its tables are not there, the first is {missing[0]}')
+    if missing:
+        raise FileNotFoundError(f'{folder}: {len(missing)} of the pictures in its tables are not there, the '
+                                f'first is {missing[0]}')
     return df
 
 # %% ../../nbs/data/01_external_data.ipynb #306e6235
 def download_mednist(
     path: str | Path | None = None,  # the folder MedNIST is made in here; None: `fastmonai_home()`
-    source: str | Path | Source | None = None,  # mirror, or a file you have (also found as `path/MedNIST.tar.gz`); held to MONAI's MD5
+    # mirror, or a file you have (also found as `path/MedNIST.tar.gz`); held to MONAI's MD5
+    source: str | Path | Source | None = None,
 ) -> pd.DataFrame:  # img_path, labels
     """MedNIST: AbdomenCT, BreastMRI, CXR, ChestCT, Hand and HeadCT
 
-    A second call needs no network. There is no official split: choose one with `valid_pct`. DownloadError for a file that cannot be had or is not the published one.
-    """
+    A second call needs no network. There is no official split: choose one with `valid_pct`. DownloadError for a file
+    that cannot be had or is not the published one. """
     from monai.apps import MedNISTDataset as M
     path = _folder(path)
     official = Source(M.resource, f'md5:{M.md5}')

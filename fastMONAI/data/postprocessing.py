@@ -30,7 +30,8 @@ class _Labels:
 
     @property
     def geometry(self):
-        if self.affine is None: raise ValueError('how large is a voxel? Give a MedMask with its affine, or spacing= in mm')
+        if self.affine is None:
+            raise ValueError('how large is a voxel? Give a MedMask with its affine, or spacing= in mm')
         return Geometry(self.x.shape, self.affine)
     @property
     def voxel_mm3(self): return abs(float(np.linalg.det(self.geometry.affine[:3,:3])))
@@ -40,7 +41,8 @@ class _Labels:
         x = self.x.reshape(self.mask.shape)
         if isinstance(self.mask, np.ndarray): return x.astype(self.mask.dtype)
         x = torch.from_numpy(x).to(self.mask.device, self.mask.dtype)
-        return self.mask.new_grid(x, self.mask.affine) if isinstance(self.mask, MedBase) else x.as_subclass(type(self.mask))
+        return self.mask.new_grid(x, self.mask.affine) if isinstance(self.mask,
+                                                                     MedBase) else x.as_subclass(type(self.mask))
 
 # %% ../../nbs/data/04_postprocessing.ipynb #981d4b69
 def _small_integers(x): # Array of labels, of any type
@@ -48,7 +50,9 @@ def _small_integers(x): # Array of labels, of any type
     if x.size == 0: raise ValueError(f'a mask of shape {x.shape} has no voxels')
     lo, hi = x.min(), x.max()
     res = x.astype(np.uint8 if hi < 256 else np.uint16) if lo >= 0 and hi < 2**16 else None   # NaN is not >= 0
-    if res is None or (res != x).any(): raise ValueError(f'this is not a mask: values from {lo:.4g} to {hi:.4g}, expected labels 0, 1, 2, … below 65536')
+    if res is None or (res != x).any():
+        raise ValueError(f'this is not a mask: values from {lo:.4g} to {hi:.4g}, expected labels 0, 1, 2, … '
+                         'below 65536')
     return res
 
 def _spatial_axes(mask, affine, spacing):
@@ -62,13 +66,18 @@ def _labels_of(
     spacing=None, # mm, of what carries no affine: a number, or one for each axis
 )->_Labels:
     "The labels of one mask"
-    if not isinstance(mask, (np.ndarray, Tensor)): raise TypeError(f'expected a MedMask, a tensor or an array, found {type(mask).__name__}: open a file with MedMask.create')
+    if not isinstance(mask, (np.ndarray, Tensor)):
+        raise TypeError(f'expected a MedMask, a tensor or an array, found {type(mask).__name__}: open a file '
+                        'with MedMask.create')
     affine = affine_from(mask)
-    if affine is not None and spacing is not None: raise ValueError(f'this {type(mask).__name__} carries an affine: leave spacing out')
-    if affine is not None and affine.ndim == 3: raise ValueError(f'expected one mask, found a batch of {len(mask)}: give them one by one')
+    if affine is not None and spacing is not None:
+        raise ValueError(f'this {type(mask).__name__} carries an affine: leave spacing out')
+    if affine is not None and affine.ndim == 3:
+        raise ValueError(f'expected one mask, found a batch of {len(mask)}: give them one by one')
     n = _spatial_axes(mask, affine, spacing)
     if n not in (2, 3) or mask.ndim - n > 1 or (mask.ndim > n and len(mask) != 1):
-        raise ValueError(f'expected one label map, (X, Y, Z), (H, W) or with one channel before, found shape {tuple(mask.shape)}')
+        raise ValueError('expected one label map, (X, Y, Z), (H, W) or with one channel before, found shape '
+                         f'{tuple(mask.shape)}')
     if spacing is not None: affine = np.diag([*np.broadcast_to(np.asarray(spacing, float), n), 1., 1.][:3] + [1.])
     x = mask if isinstance(mask, np.ndarray) else mask.detach().as_subclass(Tensor).cpu()
     if isinstance(x, Tensor): x = (x.float() if x.dtype is torch.bfloat16 else x).numpy()
@@ -76,7 +85,8 @@ def _labels_of(
 
 # %% ../../nbs/data/04_postprocessing.ipynb #8aedd8df
 def _structures(x, labels=None, together=False):
-    "For each label of `x`, or for `labels` together: the labels, the box that holds them, and where in the box they are"
+    """For each label of `x`, or for `labels` together: the labels, the box that holds them, and where in the box they
+    are"""
     boxes = {k: box for k,box in enumerate(ndimage.find_objects(x), 1) if box and (labels is None or k in labels)}
     if not together: yield from (([k], box, x[box] == k) for k,box in boxes.items())
     elif boxes:
@@ -108,19 +118,22 @@ class _LabelStep(MedTransform):
         self.change(labels)
         return labels.back()
     def on_mask(self, mask): return self.on_labels(mask)
-    def on_item(self, x): return self.on_labels(x) if type(x) is Tensor or isinstance(x, np.ndarray) else super().on_item(x)
+    def on_item(self, x):
+        return self.on_labels(x) if type(x) is Tensor or isinstance(x, np.ndarray) else super().on_item(x)
 
 def _label_list(labels):
     "`labels` as a list; None stays None"
     if labels is None: return None
     each = list(labels) if np.ndim(labels) else [labels]
     if not each or not all(isinstance(k, Integral) and not isinstance(k, bool) and k > 0 for k in each):
-        raise ValueError(f'labels must be whole numbers from 1 on (0 is the background), or None for all, not {labels!r}')
+        raise ValueError('labels must be whole numbers from 1 on (0 is the background), or None for all, not '
+                         f'{labels!r}')
     return [int(k) for k in each]
 
 def _check_connectivity(connectivity):
     if connectivity not in (None, 1, 2, 3) or isinstance(connectivity, bool):
-        raise ValueError(f'connectivity must be 1 (faces), 2 (and edges), 3 (and corners) or None for all neighbours, not {connectivity!r}')
+        raise ValueError('connectivity must be 1 (faces), 2 (and edges), 3 (and corners) or None for all '
+                         f'neighbours, not {connectivity!r}')
     return connectivity
 
 # %% ../../nbs/data/04_postprocessing.ipynb #b62734b6
@@ -133,8 +146,14 @@ class KeepLargest(_LabelStep):
         connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
         super().__init__()
-        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1: raise ValueError(f'n must be a whole number of components from 1 on, not {n!r}')
-        self.labels, self.n, self.together, self.connectivity = _label_list(labels), int(n), bool(together), _check_connectivity(connectivity)
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+            raise ValueError(f'n must be a whole number of components from 1 on, not {n!r}')
+        self.labels, self.n, self.together, self.connectivity = (
+            _label_list(labels),
+            int(n),
+            bool(together),
+            _check_connectivity(connectivity),
+        )
 
     def change(self, labels):
         def keep(sizes): return np.isin(np.arange(len(sizes)), np.argsort(-sizes, kind='stable')[:self.n])
@@ -154,7 +173,8 @@ def keep_largest(
 
 # %% ../../nbs/data/04_postprocessing.ipynb #c1b7ffe5
 def _hole_sizes(here): # Boolean array: a label
-    "For each voxel that cannot reach the array's border through faces past the label, how many are in its hole; infinity elsewhere"
+    """For each voxel that cannot reach the array's border through faces past the label, how many are in its hole;
+    infinity elsewhere"""
     parts, sizes = _components(~here, connectivity=1)
     sizes = np.concatenate([[np.inf], sizes]).astype(np.float32)
     for axis in range(here.ndim):
@@ -195,8 +215,14 @@ class RemoveSmall(_LabelStep):
         connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
         super().__init__()
-        if not isinstance(min_mm3, (int, float)) or isinstance(min_mm3, bool) or not 0 <= min_mm3 < np.inf: raise ValueError(f'min_mm3 must be a volume in mm³, not {min_mm3!r}')
-        self.min_mm3, self.labels, self.together, self.connectivity = min_mm3, _label_list(labels), bool(together), _check_connectivity(connectivity)
+        if not isinstance(min_mm3, (int, float)) or isinstance(min_mm3, bool) or not 0 <= min_mm3 < np.inf:
+            raise ValueError(f'min_mm3 must be a volume in mm³, not {min_mm3!r}')
+        self.min_mm3, self.labels, self.together, self.connectivity = (
+            min_mm3,
+            _label_list(labels),
+            bool(together),
+            _check_connectivity(connectivity),
+        )
 
     def change(self, labels):
         least = self.min_mm3 / labels.voxel_mm3 * (1 - 1e-6)  # 0.3 mm³ are three voxels of 0.1 mm³
@@ -224,7 +250,8 @@ class PostProcessing:
     def __post_init__(self):
         self.steps = list(self.steps) if isinstance(self.steps, (list, tuple)) else [self.steps]
         for o in self.steps:
-            if not isinstance(o, _LabelStep): raise TypeError(f'a step is KeepLargest(), FillHoles() or RemoveSmall(mm³), not {o!r}')
+            if not isinstance(o, _LabelStep):
+                raise TypeError(f'a step is KeepLargest(), FillHoles() or RemoveSmall(mm³), not {o!r}')
 
     def __call__(self,
         mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
@@ -249,7 +276,9 @@ class PostProcessing:
 def _binary(labels):
     "`labels`, if they hold one label and background"
     found = np.unique(labels.x)
-    if (found > 0).sum() > 1: raise ValueError(f'expected a binary mask, found the labels {found.tolist()[:9]}: compare with one of them first, such as mask == {found[-1]}')
+    if (found > 0).sum() > 1:
+        raise ValueError(f'expected a binary mask, found the labels {found.tolist()[:9]}: compare with one of '
+                         f'them first, such as mask == {found[-1]}')
     return labels
 
 def refine_binary_pred_mask(
@@ -263,7 +292,9 @@ def refine_binary_pred_mask(
     labels = _binary(_labels_of(pred_mask))
     def keep(sizes):
         kept = (sizes > remove_size) | (sizes >= percentage * sizes.max())
-        if verbose: print(f'{len(sizes)} components; kept, in voxels: {sorted(sizes[kept].tolist(), reverse=True)}; removed: {sorted(sizes[~kept].tolist(), reverse=True)}')
+        if verbose:
+            print(f'{len(sizes)} components; kept, in voxels: {sorted(sizes[kept].tolist(), reverse=True)}; '
+                  f'removed: {sorted(sizes[~kept].tolist(), reverse=True)}')
         return kept
     _keep_components(labels.x, keep)
     res = labels.back()
@@ -273,8 +304,11 @@ def refine_binary_pred_mask(
 def _names(classes, found):
     "label: name of what the table shows"
     if classes is None: return {k: f'label {k}' for k in found}
-    names = {int(k): str(v) for k,v in (classes.items() if isinstance(classes, dict) else enumerate(classes)) if int(k) != 0}
-    if left := [k for k in found if k not in names]: raise ValueError(f'the mask has the labels {left} that classes gives no name: {classes!r}, counted from 0, the background')
+    names = {int(k): str(v) for k,v in (classes.items() if isinstance(classes, dict) else enumerate(classes))
+             if int(k) != 0}
+    if left := [k for k in found if k not in names]:
+        raise ValueError(f'the mask has the labels {left} that classes gives no name: {classes!r}, counted from '
+                         '0, the background')
     return names
 
 def label_volumes(
@@ -283,12 +317,15 @@ def label_volumes(
     connectivity=None, # Voxels of a component touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     *,
     spacing=None, # mm, of what carries no affine: a number, or one for each axis
-)->pd.DataFrame: # 'label', 'name', 'voxels', 'ml', 'components', and the centre as 'x_mm', 'y_mm', 'z_mm' (RAS+; of an array: from its first voxel on)
+# 'label', 'name', 'voxels', 'ml', 'components', and the centre as 'x_mm', 'y_mm', 'z_mm' (RAS+; of an array: from its
+# first voxel on)
+)->pd.DataFrame:
     "The volume of each label in millilitres, its number of components, and its centre of mass in mm"
     labels, rows = _labels_of(mask, spacing), {}
     for (k,),box,here in _structures(labels.x):
         centre = labels.geometry.to_world(np.add(ndimage.center_of_mass(here), [o.start for o in box]))
-        rows[k] = (int(here.sum()), here.sum() * labels.voxel_mm3 / 1000, len(_components(here, _check_connectivity(connectivity))[1]), *centre)
+        rows[k] = (int(here.sum()), here.sum() * labels.voxel_mm3 / 1000,
+                   len(_components(here, _check_connectivity(connectivity))[1]), *centre)
     absent = (0, 0., 0, *[np.nan]*3)
     return pd.DataFrame([(k, name, *rows.get(k, absent)) for k,name in _names(classes, list(rows)).items()],
                         columns=['label', 'name', 'voxels', 'ml', 'components', 'x_mm', 'y_mm', 'z_mm'])

@@ -79,7 +79,8 @@ class Prepared:
     steps:list # the item transforms that have run
     patches:Any=None # `Patches`, for training items that boxes are cut from
 
-    def subset(self, indices, patches): return Prepared([self.entries[i] for i in indices], self.parts, self.steps, patches)
+    def subset(self, indices, patches):
+        return Prepared([self.entries[i] for i in indices], self.parts, self.steps, patches)
 
 class MedDatasets(Datasets):
     "`Datasets` that may have prepared items. Other items can take their place: `dls.valid_ds.items = df`"
@@ -87,7 +88,8 @@ class MedDatasets(Datasets):
     def subset(self, i):
         res = super().subset(i)
         res.renew = self.renew
-        if self.prepared is not None: res.prepared = self.prepared.subset(self.splits[i], self.prepared.patches if i == 0 else None)
+        if self.prepared is not None:
+            res.prepared = self.prepared.subset(self.splits[i], self.prepared.patches if i == 0 else None)
         return res
 
     @property
@@ -96,11 +98,14 @@ class MedDatasets(Datasets):
     def items(self, items):
         if self.renew is not None: prepared = self.renew(self, items)
         elif self.prepared is None: prepared = None
-        else: raise ValueError('items of a copy (a pickled or exported one) cannot be replaced: assign them to the loaders that the data block made')
+        else:
+            raise ValueError('items of a copy (a pickled or exported one) cannot be replaced: assign them to the '
+                             'loaders that the data block made')
         for tl in self.tls: tl.items = items
         self.prepared = prepared
 
-    def __getstate__(self): return self.__dict__ | dict(renew=None) # a splitter or a getter may be a function that no other process gets
+    # a splitter or a getter may be a function that no other process gets
+    def __getstate__(self): return self.__dict__ | dict(renew=None)
 
 def _no_op(t): return isinstance(t, (AddMaskCodes, ToTensor))
 
@@ -114,7 +119,13 @@ def deterministic_steps(tfms): # Item transforms
     res = []
     for t in Pipeline(tfms).fs:
         if _no_op(t): continue
-        if not isinstance(t, MedTransform) or isinstance(t, RandomTransform) or t.split_idx is not None or not _has_spec(t): break
+        if (
+            not isinstance(t, MedTransform)
+            or isinstance(t, RandomTransform)
+            or t.split_idx is not None
+            or not _has_spec(t)
+        ):
+            break
         res.append(t)
     return res
 
@@ -129,9 +140,12 @@ class Patches:
 
     def __post_init__(self):
         sizes = self.size if is_listy(self.size) else [self.size]
-        if not sizes or not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes): raise ValueError(f'a patch size is a positive integer, or one for each axis, not {self.size!r}')
-        if not isinstance(self.per_volume, int) or self.per_volume < 1: raise ValueError(f'per_volume is at least 1, not {self.per_volume!r}')
-        if not 0 <= self.foreground <= 1: raise ValueError(f'foreground is a share from 0 to 1, not {self.foreground!r}')
+        if not sizes or not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes):
+            raise ValueError(f'a patch size is a positive integer, or one for each axis, not {self.size!r}')
+        if not isinstance(self.per_volume, int) or self.per_volume < 1:
+            raise ValueError(f'per_volume is at least 1, not {self.per_volume!r}')
+        if not 0 <= self.foreground <= 1:
+            raise ValueError(f'foreground is a share from 0 to 1, not {self.foreground!r}')
 
     def box(self, ndim):
         "The size along each of `ndim` axes"
@@ -152,7 +166,8 @@ def _below(n): return torch.randint(n, (1,)).item()
 
 # %% ../../nbs/data/09_prepared.ipynb #c081ff7d
 def _ahead(batches, device):
-    "Batches on the CUDA `device`, each copied there from pinned memory, on a stream of its own, while the one before is worked on"
+    """Batches on the CUDA `device`, each copied there from pinned memory, on a stream of its own, while the one before
+    is worked on"""
     stream, waiting = torch.cuda.Stream(device), None
     for b in batches:
         with torch.cuda.stream(stream): moved = to_device(apply(Tensor.pin_memory, b), device, non_blocking=True)
@@ -189,7 +204,8 @@ class MedDL(TfmdDL):
     @n.setter
     def n(self, n): self._n = None if n == self._n_now() else n
 
-    def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **{'prefetch': self.prefetch, **kwargs})
+    def new(self, dataset=None, cls=None, **kwargs):
+        return super().new(dataset, cls, **{'prefetch': self.prefetch, **kwargs})
 
     def _left(self):
         "The transforms that are left to do; None where the prepared items are not on this loader's way"
@@ -210,18 +226,23 @@ class MedDL(TfmdDL):
         "Item (or patch) `s` before its random transforms; `copy`: these may do with it what they like"
         p, n = self.dataset.prepared, len(self.dataset)
         item = p.entries[s % n].open()
-        parts = item.load() if p.patches is None else item.crop(p.patches.draw(item), p.patches.box(len(item.shape)), p.patches.fill)
-        if copy: parts = [o.new_grid(o.as_subclass(Tensor).float().clone(memory_format=torch.contiguous_format), o.affine) for o in parts]
+        parts = item.load() if p.patches is None else item.crop(p.patches.draw(item), p.patches.box(len(item.shape)),
+                                                                p.patches.fill)
+        if copy:
+            parts = [o.new_grid(o.as_subclass(Tensor).float().clone(memory_format=torch.contiguous_format), o.affine)
+                     for o in parts]
         at = dict(zip(p.parts, parts))
         return tuple(at[j] if j in at else tl[s % n] for j,tl in enumerate(self.dataset.tls))
 
     def create_batches(self, samps):
         batches, device = super().create_batches(samps), torch.device(self.device or 'cpu')
-        return _ahead(batches, device) if self.prefetch and device.type == 'cuda' and get_worker_info() is None else batches
+        return _ahead(batches,
+                      device) if self.prefetch and device.type == 'cuda' and get_worker_info() is None else batches
 
     def create_batch(self, b):
         res = super().create_batch(b)
-        return type(res)(o.float() if isinstance(o, MedMask) and not o.is_floating_point() else o for o in res) if isinstance(res, (tuple, list)) else res
+        return type(res)(o.float() if isinstance(o, MedMask) and not o.is_floating_point() else o
+                         for o in res) if isinstance(res, (tuple, list)) else res
 
 # %% ../../nbs/data/09_prepared.ipynb #508e55c7
 def _sources(items, tfms):
@@ -249,9 +270,11 @@ class _Preparation:
     def __len__(self): return len(self.sources[0])
     def known(self):
         "Whether every image and mask is opened by this library's own classes and transforms"
-        return all(type(fs[0]) in (OpenItem, OpenMask) and fs[0].cls in (MedImage, MedMask) and all(isinstance(t, MedTransform) for t in fs[1:]) for fs in self.pipelines)
+        return all(type(fs[0]) in (OpenItem, OpenMask) and fs[0].cls in (MedImage, MedMask)
+                   and all(isinstance(t, MedTransform) for t in fs[1:]) for fs in self.pipelines)
     def settings(self):
-        opens = [dict(name=f'read {fs[0].cls.__name__}', nonfinite=fs[0].nonfinite, grids=fs[0].grids) for fs in self.pipelines]
+        opens = [dict(name=f'read {fs[0].cls.__name__}', nonfinite=fs[0].nonfinite, grids=fs[0].grids)
+                 for fs in self.pipelines]
         return opens + [t.to_spec() for t in [*self.pipelines[0][1:], *self.steps]]
     def item_sources(self): return [[p for o in item for p in _plain_sources(o)] for item in zip(*self.sources)]
     def __call__(self, i):
@@ -286,7 +309,12 @@ def _why_not(cache, preparation, patches):
         need, room = len(preparation)*first[1], None
         try: room = _room(cache)
         except OSError as e: why = f'{cache} cannot be written: {e}'
-        else: why = None if room is None or need <= room else f'{len(preparation)} items of {first[1]/1e6:.3g} MB need {need/1e9:.3g} GB, and {cache} has {room/1e9:.3g} GB to spare'
+        else:
+            why = None if room is None or need <= room else (f'{len(preparation)} items of {first[1]/1e6:.3g} MB '
+                                                             f'need {need/1e9:.3g} GB, and {cache} has '
+                                                             f'{room/1e9:.3g} GB to spare')
     if why is None: return None
-    if asked: raise ValueError(f"items cannot be kept prepared: {why}. Choose another folder (cache=path), cache='memory', dtype='float16' in Cache(…), or cache=None")
+    if asked:
+        raise ValueError(f"items cannot be kept prepared: {why}. Choose another folder (cache=path), "
+                         "cache='memory', dtype='float16' in Cache(…), or cache=None")
     return why

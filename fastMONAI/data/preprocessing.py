@@ -21,7 +21,9 @@ from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/03_preprocessing.ipynb #b7c8fd41
 def map_item(
-    x, # A `MedImage` or `MedMask`; a tuple or list of them and of labels; or a plain tensor (C, *spatial), taken as an image
+    # A `MedImage` or `MedMask`; a tuple or list of them and of labels; or a plain tensor (C, *spatial), taken as an
+    # image
+    x,
     on_image, # What to do with a `MedImage`
     on_mask, # What to do with a `MedMask`
 ):
@@ -44,7 +46,8 @@ def _no_image(x):
 
 # %% ../../nbs/data/03_preprocessing.ipynb #ce442f60
 class MedTransform(Transform):
-    "Base of the item transforms: overwrite `on_image` and `on_mask`; keep each argument of `__init__` as an attribute of its name"
+    """Base of the item transforms: overwrite `on_image` and `on_mask`; keep each argument of `__init__` as an
+    attribute of its name"""
     def __init__(self): super().__init__()
     def on_image(self, img): return img
     def on_mask(self, mask): return mask
@@ -65,10 +68,12 @@ class MedTransform(Transform):
         return x
 
     @property
-    def args(self): return {n: getattr(self, n) for n in inspect.signature(type(self).__init__).parameters if n != 'self'}
+    def args(self):
+        return {n: getattr(self, n) for n in inspect.signature(type(self).__init__).parameters if n != 'self'}
     def to_spec(self):
         "The transform as plain JSON: its class's name and its arguments"
-        return dict(name=type(self).__name__, args={k: _json(v, f'{type(self).__name__}({k}=…)') for k,v in self.args.items()})
+        return dict(name=type(self).__name__, args={k: _json(v, f'{type(self).__name__}({k}=…)') for k,
+                                                    v in self.args.items()})
     def __repr__(self): return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k,v in self.args.items())})"
 
 # %% ../../nbs/data/03_preprocessing.ipynb #0c5c30b1
@@ -101,7 +106,8 @@ class Resample(MedTransform):
         self.spacing = _positive(spacing, 'spacing')
     def on_image(self, img):
         as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
-        return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6, atol=0) else img.resample(self.spacing)
+        return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6,
+                                            atol=0) else img.resample(self.spacing)
     on_mask = on_image
     def inverse(self, x, geometry): return x.resample(geometry)
 
@@ -109,8 +115,10 @@ def _positive(v, name, whole=False):
     "`v` as a positive number, or a list of them; `whole`: as integers"
     v = np.asarray(v).tolist()
     each = v if isinstance(v, list) else [v]
-    if not each or not all(isinstance(o, (int, float)) and not isinstance(o, bool) and 0 < o < np.inf and not (whole and o % 1) for o in each):
-        raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, or one for each axis, not {v!r}")
+    if not each or not all(isinstance(o, (int, float)) and not isinstance(o, bool) and 0 < o < np.inf
+                           and not (whole and o % 1) for o in each):
+        raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, or one for each axis, "
+                         f"not {v!r}")
     if whole: each = [int(o) for o in each]
     return each if isinstance(v, list) else each[0]
 
@@ -141,12 +149,14 @@ def _standardised(x, values):
 class ZNormalization(MedTransform):
     "Subtract the mean and divide by the standard deviation; an image of one value becomes zeros. Masks are untouched"
     def __init__(self,
-        masking_method=None, # Which values to take the statistics from: None (all), 'foreground' (> 0), 'mean' (> mean), or a function
+        # Which values to take the statistics from: None (all), 'foreground' (> 0), 'mean' (> mean), or a function
+        masking_method=None,
         channel_wise=True, # Each channel by its own statistics?
     ):
         super().__init__()
         if not (masking_method is None or callable(masking_method) or masking_method in list(_maskings)):
-            raise ValueError(f'masking_method must be None, {", ".join(map(repr, _maskings))} or a function, not {masking_method!r}')
+            raise ValueError(f'masking_method must be None, {", ".join(map(repr, _maskings))} or a function, not '
+                             f'{masking_method!r}')
         self.masking_method, self.channel_wise = masking_method, channel_wise
     def on_image(self, img):
         return _by_channel(img, lambda x: _standardised(x, _selected(x, self.masking_method)), self.channel_wise)
@@ -161,9 +171,11 @@ class RescaleIntensity(MedTransform):
         clip=False, # Hold values outside a given `in_min_max` inside `out_min_max`?
     ):
         super().__init__()
-        self.out_min_max, self.percentiles, self.clip = _range(out_min_max, 'out_min_max'), _range(percentiles, 'percentiles'), clip
+        self.out_min_max, self.percentiles, self.clip = _range(out_min_max,
+                                                               'out_min_max'), _range(percentiles, 'percentiles'), clip
         self.in_min_max = None if in_min_max is None else _range(in_min_max, 'in_min_max')
-        if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100: raise ValueError(f'percentiles must lie in 0 to 100, not {percentiles}')
+        if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
+            raise ValueError(f'percentiles must lie in 0 to 100, not {percentiles}')
 
     def on_image(self, img):
         x, (out_lo, out_hi) = img.as_subclass(Tensor).float(), self.out_min_max
@@ -214,14 +226,19 @@ class PadOrCrop(MedTransform):
     "Pad or crop image and mask to `size` voxels about the centre"
     def __init__(self,
         size, # Voxels: a number, or one for each axis
-        padding_mode=0, # New voxels of an image: a number, or its channel's own 'minimum', 'maximum', 'mean' or 'median'. Of a mask: 0
-        mask_name=None, # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
+        # New voxels of an image: a number, or its channel's own 'minimum', 'maximum', 'mean' or 'median'. Of a mask:
+        # 0
+        padding_mode=0,
+        # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
+        mask_name=None,
     ):
         super().__init__()
-        self.size, self.padding_mode, self.mask_name = _positive(size, 'size', whole=True), _padding(padding_mode), mask_name
+        self.size, self.padding_mode, self.mask_name = _positive(size, 'size',
+                                                                 whole=True), _padding(padding_mode), mask_name
 
     def on_item(self, x):
-        masks = [o for o in x if isinstance(o, MedMask)] if isinstance(x, (tuple, list)) and self.mask_name is not None else []
+        masks = [o for o in x
+                 if isinstance(o, MedMask)] if isinstance(x, (tuple, list)) and self.mask_name is not None else []
         if masks: x = map_item(x, *[_window_on(masks[0], self.size)]*2)
         return super().on_item(x)
     def on_image(self, img):
@@ -230,7 +247,8 @@ class PadOrCrop(MedTransform):
     def inverse(self, x, geometry):
         "`x` on the grid `geometry`, voxel for voxel; what had been cropped away is 0"
         if x.geometry.close_to(geometry): return x
-        return x.new_grid(_geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode='nearest', fill=0), geometry.affine)
+        return x.new_grid(_geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode='nearest', fill=0),
+                          geometry.affine)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #28c4bde9
 def _padding(mode): # As `pad_or_crop` of `geometry` takes it
@@ -245,7 +263,8 @@ def _pad_or_crop(x, size, fill):
     return x if res.shape == x.shape else x.new_grid(res, None if x.affine is None else geometry.affine)
 
 def _window_on(mask, size):
-    "A function that cuts from any item on the grid of `mask` at most `size` voxels, centred on its foreground where possible"
+    """A function that cuts from any item on the grid of `mask` at most `size` voxels, centred on its foreground where
+    possible"""
     found = mask.as_subclass(Tensor).any(0).nonzero()
     if not len(found): return lambda x: x
     centre, shape = (found.amin(0) + found.amax(0) + 1).numpy() / 2, np.array(mask.shape[1:])
@@ -264,7 +283,8 @@ class ResizeTo(MedTransform):
         padding_mode:float|str=0, # New voxels of an image that is padded, as for `PadOrCrop`. Of a mask: 0
     ):
         super().__init__()
-        if method not in ('pad', 'crop', 'squish'): raise ValueError(f"method must be 'pad', 'crop' or 'squish', not {method!r}")
+        if method not in ('pad', 'crop', 'squish'):
+            raise ValueError(f"method must be 'pad', 'crop' or 'squish', not {method!r}")
         self.size, self.method = _positive(size, 'size', whole=True), str(method)
         self.padding_mode = _padding(padding_mode)
 
@@ -273,7 +293,8 @@ class ResizeTo(MedTransform):
         shape, goal = np.array(x.shape[1:]), np.ravel(self.size).tolist()
         if len(goal) == 1: goal *= len(shape)
         if len(goal) != len(shape):
-            raise ValueError(f'ResizeTo({self.size}) names {len(goal)} axes, and the image of shape {tuple(shape.tolist())} '
+            raise ValueError(f'ResizeTo({self.size}) names {len(goal)} axes, and the image of shape '
+                             f'{tuple(shape.tolist())} '
                              f'has {len(shape)}: give one number, or one for each axis')
         factors = np.array(goal) / shape
         if self.method != 'squish': factors = np.full(len(shape), (np.min if self.method == 'pad' else np.max)(factors))
@@ -326,11 +347,13 @@ class CropForeground(MedTransform):
         super().__init__()
         if not isinstance(threshold, (int, float)): raise ValueError(f'threshold must be a number, not {threshold!r}')
         each = margin if isinstance(margin, (list, tuple)) else [margin]
-        if not all(isinstance(m, int) and m >= 0 for m in each): raise ValueError(f'margin must be a whole number of voxels from 0 on, or one for each axis, not {margin!r}')
+        if not all(isinstance(m, int) and m >= 0 for m in each):
+            raise ValueError(f'margin must be a whole number of voxels from 0 on, or one for each axis, not {margin!r}')
         self.threshold, self.margin = threshold, margin
 
     def on_item(self, x):
-        images = [o for o in (x if isinstance(x, (tuple, list)) else [x]) if type(o) is Tensor or isinstance(o, MedBase)]
+        images = [o for o in (x if isinstance(x, (tuple, list)) else [x]) if type(o) is Tensor
+                  or isinstance(o, MedBase)]
         if not images: return map_item(x, None, None)
         index = self._box(next((o for o in images if not isinstance(o, MedMask)), images[0]).as_subclass(Tensor))
         return x[index] if type(x) is Tensor else map_item(x, *[lambda o: o[index]]*2)
@@ -339,7 +362,8 @@ class CropForeground(MedTransform):
         found = (x > self.threshold).any(0).nonzero()
         if not len(found): return ...
         margin = np.broadcast_to(self.margin, x.ndim-1).tolist()
-        return slice(None), *(slice(max(0, lo-m), hi+1+m) for lo,hi,m in zip(found.amin(0).tolist(), found.amax(0).tolist(), margin))
+        return slice(None), *(slice(max(0, lo-m), hi+1+m) for lo,hi,
+                              m in zip(found.amin(0).tolist(), found.amax(0).tolist(), margin))
 
     inverse = PadOrCrop.inverse
 
@@ -360,7 +384,8 @@ def _relabel(mask, old, new):
 # %% ../../nbs/data/03_preprocessing.ipynb #91697e14
 def transform_from_spec(
     spec:dict, # `{"name": ..., "args": {...}}`, as `to_spec` gives
-    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, ResizeTo, CropForeground,
+    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, ResizeTo,
+             CropForeground,
              BinaryConverter, BraTSMaskConverter), # Classes that may be built
 )->MedTransform:
     "The transform that `spec` describes; ValueError for a name that is not `allowed` and for unknown keys"

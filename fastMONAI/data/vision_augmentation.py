@@ -30,7 +30,8 @@ from ..images.vision_core import MedBase, MedImage, MedMask
 def first_image(o): # An item: a `MedImage`, a `MedMask`, a plain tensor, or a tuple with one of them
     "The first image (or mask) of an item; TypeError if there is none"
     map_item(o, noop, noop)
-    return MedImage(o) if type(o) is Tensor else next(i for i in (o if isinstance(o, (tuple, list)) else [o]) if isinstance(i, MedBase))
+    return MedImage(o) if type(o) is Tensor else next(i for i in (o if isinstance(o, (tuple, list)) else [o])
+                                                      if isinstance(i, MedBase))
 
 def _uniform(lo, hi): return torch.empty(1, dtype=torch.float64).uniform_(lo, hi).item()
 
@@ -40,7 +41,8 @@ def _probability(p, name='p'):
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #8bb713cf
 class RandomTransform(MedTransform):
-    "Base of the random item transforms: with probability `p` `draw` parameters and `apply` them, on training items only"
+    """Base of the random item transforms: with probability `p` `draw` parameters and `apply` them, on training items
+    only"""
     split_idx = 0
     def __init__(self,
         p=0.5, # Probability that an item is transformed
@@ -72,7 +74,8 @@ class RandomTransform(MedTransform):
     def for_sides(self,
         swap, # Pairs of labels or channels, or 'leave_out'
     ):
-        "The transform for labels that tell left from right: itself, or a copy where it mirrors these and was not told how"
+        """The transform for labels that tell left from right: itself, or a copy where it mirrors these and was not
+        told how"""
         return self
 
     def on_image(self, img, params): return img
@@ -133,7 +136,9 @@ class _Spatial(RandomTransform):
 def _one_grid(o):
     "`o` itself, if its images and masks have one spatial shape"
     shapes = {tuple(i.shape[1:]) for i in o if isinstance(i, MedBase)} if isinstance(o, (tuple, list)) else ()
-    if len(shapes) > 1: raise ValueError(f'images and masks of an item must lie on one grid to be moved together; found the shapes {sorted(shapes)}')
+    if len(shapes) > 1:
+        raise ValueError('images and masks of an item must lie on one grid to be moved together; found the '
+                         f'shapes {sorted(shapes)}')
     return o
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #76f20a30
@@ -153,12 +158,14 @@ class RandomAffine(_Spatial):
         self.image_interpolation, self.default_pad_value = image_interpolation, default_pad_value
         self._ranges()
 
-    def _ranges(self): return _tio().RandomAffine(self.scales, self.degrees, self.translation, self.isotropic, **self._how())
+    def _ranges(self):
+        return _tio().RandomAffine(self.scales, self.degrees, self.translation, self.isotropic, **self._how())
     def _how(self): return dict(image_interpolation=self.image_interpolation, default_pad_value=self.default_pad_value)
 
     def draw(self, o):
         r = self._ranges()
-        scales, degrees, translation = [v.tolist() for v in r.get_params(r.scales, r.degrees, r.translation, r.isotropic)]
+        scales, degrees, translation = [v.tolist() for v in r.get_params(r.scales, r.degrees, r.translation,
+                                                                         r.isotropic)]
         if first_image(o).ndim == 3: scales[2], degrees[:2], translation[2] = 1., [0., 0.], 0.
         return dict(scales=scales, degrees=degrees, translation=translation)
     def on_image(self, img, params): return through_torchio(img, _tio().Affine(**params, **self._how()))
@@ -183,7 +190,8 @@ def _array_axes(axes, x):
     "The spatial axes of `x` that the names or numbers `axes` mean; those that a 2D image has not are left out"
     n, codes = x.ndim - 1, Geometry(x.shape[1:], np.eye(4) if x.affine is None else x.affine).orientation
     found = {i for a in axes for i in range(n) if (a == i if isinstance(a, int) else codes[i] in a)}
-    if not found: raise ValueError(f'an image of shape {tuple(x.shape)} with the axes {codes} has none of the axes {axes}')
+    if not found:
+        raise ValueError(f'an image of shape {tuple(x.shape)} with the axes {codes} has none of the axes {axes}')
     return sorted(found)
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #b97360dd
@@ -229,11 +237,13 @@ def swap_of(
 def _swap(swap):
     "`swap` checked: None, 'leave_out', or a list of pairs"
     if swap is None or isinstance(swap, str) and swap == 'leave_out': return swap
-    pairs = [tuple(p) if isinstance(p, (tuple, list)) else (p,) for p in (swap if isinstance(swap, (tuple, list)) else [swap])]
+    pairs = [tuple(p) if isinstance(p, (tuple, list)) else (p,)
+             for p in (swap if isinstance(swap, (tuple, list)) else [swap])]
     each = [i for p in pairs for i in p]
     whole = all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in each)
     if not whole or any(len(p) != 2 for p in pairs) or len(set(each)) != len(each):
-        raise ValueError(f"swap is a list of pairs of labels or channels, each in one pair, such as [(1, 2)], or 'leave_out', "
+        raise ValueError("swap is a list of pairs of labels or channels, each in one pair, such as [(1, 2)], or "
+                         "'leave_out', "
                          f'not {swap!r}')
     return pairs
 
@@ -270,7 +280,8 @@ def mirrors(
     except ValueError: axes = [n]
     whole = [a for a in (tta if isinstance(tta, (tuple, list)) else [tta]) if isinstance(a, int)]
     if any(not 0 <= a < n for a in [*whole, *axes]):
-        raise ValueError(f"tta is True, False, or axes to mirror, of 0 to {n-1} or by direction, such as 'AP', not {tta!r}")
+        raise ValueError(f"tta is True, False, or axes to mirror, of 0 to {n-1} or by direction, such as 'AP', "
+                         f"not {tta!r}")
     swap = swap_of(list(names), stacklevel=4) if side in axes else []
     if swap == 'leave_out': axes, swap = [a for a in axes if a != side], []
     return [(c, swap if side in c else []) for k in range(len(axes)+1) for c in combinations(axes, k)]
@@ -283,7 +294,9 @@ class RandomFlip(_Spatial):
         p=0.5, # Probability that an item is transformed at all
         flip_probability=0.5, # Probability of each axis to be flipped, if so
         *,
-        swap:list|str=None, # Pairs of labels or channels of left and right; 'leave_out': do not mirror these; None: a block's `codes` decide
+        # Pairs of labels or channels of left and right; 'leave_out': do not mirror these; None: a block's `codes`
+        # decide
+        swap:list|str=None,
     ):
         super().__init__(p)
         self.axes, self.swap = axes, _swap(swap)
@@ -294,7 +307,8 @@ class RandomFlip(_Spatial):
         axes = _array_axes(_named_axes(self.axes), x)
         if self.swap == 'leave_out': axes = [a for a in axes if a != left_right_axis(x)]
         return dict(axes=[a for a in axes if torch.rand(1).item() < self.flip_probability])
-    def on_image(self, img, params): return img.new_grid(img.as_subclass(Tensor).flip([a+1 for a in params['axes']]), img.affine)
+    def on_image(self, img, params):
+        return img.new_grid(img.as_subclass(Tensor).flip([a+1 for a in params['axes']]), img.affine)
     def on_mask(self, mask, params):
         res = self.on_image(mask, params)
         pairs = self.swapped(mask, params)
@@ -330,7 +344,8 @@ class RandomElasticDeformation(_Spatial):
         self._ranges()
 
     def _ranges(self):
-        return _tio().RandomElasticDeformation(self.num_control_points, self.max_displacement, self.locked_borders, self.image_interpolation)
+        return _tio().RandomElasticDeformation(self.num_control_points, self.max_displacement, self.locked_borders,
+                                               self.image_interpolation)
     def draw(self, o):
         r = self._ranges()
         points = r.get_params(r.num_control_points, r.max_displacement, r.num_locked_borders)
@@ -377,7 +392,8 @@ class RandomBlur(RandomTransform):
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #204d86a7
 class RandomBiasField(RandomTransform):
-    "Multiply by a smooth field, the exponential of a polynomial of the position (Van Leemput et al., 1999, doi:10.1109/42.811268)"
+    """Multiply by a smooth field, the exponential of a polynomial of the position (Van Leemput et al., 1999,
+    doi:10.1109/42.811268)"""
     def __init__(self,
         coefficients=0.5, # Polynomial coefficients, from -x to x; or a range
         order=3, # Order of the polynomial
@@ -429,7 +445,8 @@ class RandomGhosting(RandomTransform):
     def _ranges(self): return _tio().RandomGhosting(self.num_ghosts, self.axes, self.intensity, self.restore)
     def draw(self, o):
         r, axes = self._ranges(), tuple(_array_axes(self.axes, first_image(o)))
-        return dict(zip(('num_ghosts', 'axis', 'intensity', 'restore'), r.get_params(r.num_ghosts_range, axes, r.intensity_range, r.restore)))
+        return dict(zip(('num_ghosts', 'axis', 'intensity', 'restore'),
+                        r.get_params(r.num_ghosts_range, axes, r.intensity_range, r.restore)))
     def on_image(self, img, params): return through_torchio(img, _tio().Ghosting(**params))
 
 def _int_axes(axes):
@@ -465,14 +482,21 @@ class RandomMotion(RandomTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.degrees, self.translation, self.num_transforms, self.image_interpolation = degrees, translation, num_transforms, image_interpolation
+        self.degrees, self.translation, self.num_transforms, self.image_interpolation = (
+            degrees,
+            translation,
+            num_transforms,
+            image_interpolation,
+        )
         self._ranges()
-    def _ranges(self): return _tio().RandomMotion(self.degrees, self.translation, self.num_transforms, self.image_interpolation)
+    def _ranges(self):
+        return _tio().RandomMotion(self.degrees, self.translation, self.num_transforms, self.image_interpolation)
     def draw(self, o):
         r, flat = self._ranges(), first_image(o).ndim == 3
         times, degrees, translation = r.get_params(r.degrees_range, r.translation_range, r.num_transforms, is_2d=flat)
         return dict(times=times, degrees=degrees, translation=translation)
-    def on_image(self, img, params): return through_torchio(img, _tio().Motion(**params, image_interpolation=self.image_interpolation))
+    def on_image(self, img, params):
+        return through_torchio(img, _tio().Motion(**params, image_interpolation=self.image_interpolation))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #527469ad
 class RandomAnisotropy(RandomTransform):
@@ -485,7 +509,11 @@ class RandomAnisotropy(RandomTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.axes, self.downsampling, self.scalars_only = _int_axes(axes), _interval(downsampling, 'downsampling', low=lambda v: 1), scalars_only
+        self.axes, self.downsampling, self.scalars_only = (
+            _int_axes(axes),
+            _interval(downsampling, 'downsampling', low=lambda v: 1),
+            scalars_only,
+        )
         if self.downsampling[0] < 1: raise ValueError(f'downsampling must be at least 1, not {downsampling!r}')
         if image_interpolation not in ('linear', 'nearest'):
             raise ValueError(f"image_interpolation must be 'linear' or 'nearest', not {image_interpolation!r}")
@@ -515,11 +543,18 @@ class RandomCutout(RandomTransform):
         p=0.2, # Probability that an item is transformed
     ):
         super().__init__(p)
-        if not 0 < holes <= (holes if max_holes is None else max_holes): raise ValueError(f'expected 0 < holes <= max_holes, not {holes} and {max_holes}')
-        if isinstance(fill, str) and fill not in _cutout_fills: raise ValueError(f"fill must be a number, 'min', 'max' or 'mean', not {fill!r}")
+        if not 0 < holes <= (holes if max_holes is None else max_holes):
+            raise ValueError(f'expected 0 < holes <= max_holes, not {holes} and {max_holes}')
+        if isinstance(fill, str) and fill not in _cutout_fills:
+            raise ValueError(f"fill must be a number, 'min', 'max' or 'mean', not {fill!r}")
         for name,v in (('spatial_size', spatial_size), ('max_spatial_size', max_spatial_size)):
             if v is not None: _positive(v, name, whole=True)
-        self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = holes, max_holes, spatial_size, max_spatial_size
+        self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = (
+            holes,
+            max_holes,
+            spatial_size,
+            max_spatial_size,
+        )
         self.fill, self.mask_only = fill, mask_only
 
     def draw(self, o):
@@ -529,7 +564,8 @@ class RandomCutout(RandomTransform):
         return dict(zip(('starts', 'sizes'), map(list, zip(*[self._box(shape, where) for _ in range(n)]))))
 
     def _box(self, shape, where):
-        low, high = ([v]*len(shape) if v is None or np.ndim(v) == 0 else list(v) for v in (self.spatial_size, self.max_spatial_size))
+        low, high = ([v]*len(shape) if v is None or np.ndim(v) == 0 else list(v)
+                     for v in (self.spatial_size, self.max_spatial_size))
         sizes = [min(n, _integer(a, b)) for n,a,b in zip(shape, low, high, strict=True)]
         if where is None: return [_integer(0, n-s) for n,s in zip(shape, sizes)], sizes
         centre = where[torch.randint(len(where), (1,)).item()].tolist()
@@ -542,7 +578,8 @@ class RandomCutout(RandomTransform):
 
     def apply(self, o, params):
         hole = torch.zeros(1, *first_image(o).shape[1:], dtype=torch.bool)
-        for starts,sizes in zip(params['starts'], params['sizes']): hole[(0, *(slice(a, a+n) for a,n in zip(starts, sizes)))] = True
+        for starts,sizes in zip(params['starts'], params['sizes']):
+            hole[(0, *(slice(a, a+n) for a,n in zip(starts, sizes)))] = True
         found = self._foreground(o)
         return map_item(o, partial(self._erase, hole=hole if found is None else hole & found), noop)
 
@@ -563,11 +600,14 @@ class OneOf(RandomTransform):
         p=1, # Probability that an item is transformed
     ):
         super().__init__(p)
-        if isinstance(transform_dict, RandomTransform): raise TypeError(f'OneOf takes a list or dictionary of random transforms, not {transform_dict}')
-        self.transform_dict = dict(transform_dict) if isinstance(transform_dict, dict) else {t: 1 for t in transform_dict}
+        if isinstance(transform_dict, RandomTransform):
+            raise TypeError(f'OneOf takes a list or dictionary of random transforms, not {transform_dict}')
+        self.transform_dict = dict(transform_dict) if isinstance(transform_dict,
+                                                                 dict) else {t: 1 for t in transform_dict}
         self.transforms, self.weights = list(self.transform_dict), list(self.transform_dict.values())
         wrong = [o for o in self.transforms if not isinstance(o, RandomTransform)]
-        if wrong or not self.transforms: raise TypeError(f'OneOf takes random transforms of this library, not {wrong or transform_dict!r}')
+        if wrong or not self.transforms:
+            raise TypeError(f'OneOf takes random transforms of this library, not {wrong or transform_dict!r}')
         if not all(isinstance(w, (int, float)) and 0 <= w < math.inf for w in self.weights) or not sum(self.weights):
             raise ValueError(f'weights must be positive numbers, not {self.weights}')
     def draw(self, o):
@@ -580,10 +620,12 @@ class OneOf(RandomTransform):
         parts = {t.for_sides(swap): w for t,w in self.transform_dict.items()}
         return self if list(parts) == self.transforms else OneOf(parts, self.p)
     def to_spec(self):
-        return dict(name='OneOf', args=dict(transform_dict=[[t.to_spec(), w] for t,w in self.transform_dict.items()], p=self.p))
+        return dict(name='OneOf', args=dict(transform_dict=[[t.to_spec(), w] for t,w in self.transform_dict.items()],
+                                            p=self.p))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #db91abc8
-_other_libraries = ('torchio', 'monai', 'torchvision', 'kornia', 'albumentations', 'batchgenerators', 'batchgeneratorsv2',
+_other_libraries = ('torchio', 'monai', 'torchvision', 'kornia', 'albumentations', 'batchgenerators',
+                    'batchgeneratorsv2',
                     'volumentations', 'imgaug', 'rising')
 _instead = (
     ('resizedcrop', 'ResizeTo(size) with RandomAffine() or BatchAffine()'), ('resize', "ResizeTo(size, method='pad')"),
@@ -595,7 +637,8 @@ _instead = (
     ('contrast', 'BatchContrast() or RandomGamma()'), ('gamma', 'RandomGamma() or BatchGamma()'),
     ('randscale|brightness|shiftintens|jitter|lighting|hue|saturation', 'RandomIntensityScale() or BatchBrightness()'),
     ('rescale|scaleintens|clamp', 'RescaleIntensity()'),
-    ('normali[sz]e|znormal|standard', 'ZNormalization() in item_tfms, or NormalizeIntensity(nonzero=False, subtrahend=mean, divisor=std)'),
+    ('normali[sz]e|znormal|standard', 'ZNormalization() in item_tfms, or NormalizeIntensity(nonzero=False, '
+                                      'subtrahend=mean, divisor=std)'),
     ('eras|cutout|dropout|swap', 'RandomCutout() or BatchCutout()'),
     ('noise', 'RandomNoise() or BatchNoise()'), ('blur|smooth|sharp', 'RandomBlur() or BatchBlur()'),
     ('bias', 'RandomBiasField() or BatchBiasField()'),
@@ -637,7 +680,8 @@ def check_transforms(
     tfms, # Of items or batches, in a list
     harmless:tuple=(), # Classes that may pass by an image
 ):
-    "TypeError for a transform of another library: one that would move image and mask apart, or do nothing to a `MedImage`"
+    """TypeError for a transform of another library: one that would move image and mask apart, or do nothing to a
+    `MedImage`"""
     for t in tfms:
         name, library = (t if isinstance(t, type) else type(getattr(t, 'func', t))).__name__, _foreign(t)
         if type(t) is Transform: name = t.name
@@ -647,15 +691,19 @@ def check_transforms(
         if not isinstance(t, harmless) and _passes_by(t):
             fastais = type(t).__module__.startswith('fastai')
             more = ' (for aug_transforms() write batch_tfms=aug_transforms3d(), in 2D too)' if fastais else ''
-            raise TypeError(f'{name} does nothing to a MedImage, it is for pictures of other types: use {_ours_for(name)}{more}')
+            raise TypeError(f'{name} does nothing to a MedImage, it is for pictures of other types: use '
+                            f'{_ours_for(name)}{more}')
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #42f70094
 def random_transform_from_spec(
     spec:dict, # `{"name": ..., "args": {...}}`, as `to_spec` gives
 )->RandomTransform:
     "The random transform that `spec` describes; ValueError for other names and unknown keys"
-    if isinstance(spec, dict) and spec.get('name') == 'OneOf' and isinstance(spec.get('args'), dict) and 'transform_dict' in spec['args']:
+    if isinstance(spec, dict) and spec.get('name') == 'OneOf' and isinstance(spec.get('args'),
+                                                                             dict) and 'transform_dict' in spec['args']:
         parts = {random_transform_from_spec(t): w for t,w in spec['args']['transform_dict']}
         spec = dict(spec, args=dict(spec['args'], transform_dict=parts))
-    return transform_from_spec(spec, allowed=(RandomAffine, RandomFlip, RandomElasticDeformation, RandomNoise, RandomBlur, RandomBiasField,
-        RandomGamma, RandomGhosting, RandomSpike, RandomMotion, RandomAnisotropy, RandomCutout, RandomIntensityScale, OneOf))
+    return transform_from_spec(spec, allowed=(RandomAffine, RandomFlip, RandomElasticDeformation, RandomNoise,
+                                              RandomBlur, RandomBiasField,
+        RandomGamma, RandomGhosting, RandomSpike, RandomMotion, RandomAnisotropy, RandomCutout, RandomIntensityScale,
+        OneOf))

@@ -53,7 +53,8 @@ class MedDataBlock(DataBlock):
     "A `DataBlock` whose images and masks come in one orientation, at one spacing, and matched in space"
     @both_spellings
     def __init__(self,
-        blocks=None, # As in fastai: `(ImageBlock(cls=MedImage), MedMaskBlock)`, `(ImageBlock(cls=MedImage), CategoryBlock)`
+        # As in fastai: `(ImageBlock(cls=MedImage), MedMaskBlock)`, `(ImageBlock(cls=MedImage), CategoryBlock)`
+        blocks=None,
         dl_type=None, # Task specific `TfmdDL`
         getters=None, # Getter functions applied to items
         n_inp=None, # Number of inputs
@@ -67,7 +68,9 @@ class MedDataBlock(DataBlock):
         grids='resample', # Channels of one image on differing grids: 'resample' onto the first, or 'error'
         match_masks='resample', # A mask on another grid than its image: 'resample' or 'error'
         check=True, # Read every header when loaders are built
-        cache='auto', # Where prepared items are kept: 'disk', 'memory', a folder, a `Cache`, None; 'auto': on disk, for 3D images where they fit
+        # Where prepared items are kept: 'disk', 'memory', a folder, a `Cache`, None; 'auto': on disk, for 3D images
+        # where they fit
+        cache='auto',
         patches=None, # `Patches`, to train on boxes cut from the volumes
         **kwargs, # get_x, get_y, get_items, splitter
     ):
@@ -78,13 +81,16 @@ class MedDataBlock(DataBlock):
         self.dls_kwargs = {'before_batch': one_size, **self.dls_kwargs}
         store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check,patches')
         self.cache = Cache.of(cache)
-        if patches is not None and cache is None: raise ValueError("patches are cut from prepared volumes: keep cache='auto', or say 'disk', 'memory' or a folder")
+        if patches is not None and cache is None:
+            raise ValueError("patches are cut from prepared volumes: keep cache='auto', or say 'disk', 'memory' "
+                             "or a folder")
         self.new(item_tfms, batch_tfms)
 
     def new(self, item_tfms=None, batch_tfms=None):
         "A block with other transforms; all that are given are kept, two of one class too"
         for t in (*L(item_tfms), *L(batch_tfms)):
-            if not callable(t): raise TypeError(f'item_tfms and batch_tfms are transforms such as PadOrCrop(64), not {t!r}')
+            if not callable(t):
+                raise TypeError(f'item_tfms and batch_tfms are transforms such as PadOrCrop(64), not {t!r}')
         super().new(None, batch_tfms)
         self.item_tfms = self.default_item_tfms + L(item_tfms).map(instantiate)
         return self
@@ -156,9 +162,13 @@ def _checked(self:MedDataBlock, source):
 def _splits(self:MedDataBlock, items):
     splitter = self.splitter or (GroupSplitter(self.group_col) if self.group_col is not None else RandomSplitter())
     splits = splitter(items)
-    if len(splits[0]) == 0: raise ValueError(f'the split leaves no training items (of {len(items)}): check valid_col, valid_pct or the splitter')
+    if len(splits[0]) == 0:
+        raise ValueError(f'the split leaves no training items (of {len(items)}): check valid_col, valid_pct or '
+                         'the splitter')
     both = sorted(set(splits[0]).intersection(*splits[1:])) if len(splits) > 1 else []
-    if both: warnings.warn(f'{len(both)} of {len(splits[1])} validation items are training items too, such as item {both[0]}: the metrics say nothing about other images', stacklevel=5)
+    if both:
+        warnings.warn(f'{len(both)} of {len(splits[1])} validation items are training items too, such as item '
+                      f'{both[0]}: the metrics say nothing about other images', stacklevel=5)
     if self.group_col is not None: check_groups(items, self.group_col, splits)
     return splits
 
@@ -180,7 +190,9 @@ def check_items(self:MedDataBlock, items, tfms):
             continue
         check_masks(image_headers, headers, self.match_masks)
         several = [hs[0] for hs in headers if hs and hs[0].channels != 1]
-        if several and self.codes is not None: raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared classes has one, of labels')
+        if several and self.codes is not None:
+            raise ValueError(f'{several[0].path} has {several[0].channels} channels; a mask with declared '
+                             'classes has one, of labels')
 
 @patch
 def _check_sizes(self:MedDataBlock, headers):
@@ -201,7 +213,8 @@ def check_mask_labels(self:MedDataBlock, items, tfms):
 
 @patch
 def check_targets(self:MedDataBlock, items, splits, tls=None):
-    "Labels must be there, and among the declared classes or, where none are declared, those of the training items, which `tls` know"
+    """Labels must be there, and among the declared classes or, where none are declared, those of the training items,
+    which `tls` know"""
     for i,(getter,tfms) in enumerate(zip(self.getters, self.type_tfms)):
         if i < self.n_inp or any(_med_class(t) for t in tfms): continue
         labels = _read_all(getter, items, 'the label')
@@ -210,8 +223,11 @@ def check_targets(self:MedDataBlock, items, splits, tls=None):
         cat = next((t for t in (tfms if tls is None else tls[i].tfms.fs) if isinstance(t, Categorize)), None)
         if cat is None or isinstance(cat, EncodedMultiCategorize): continue
         declared = cat.vocab is not None
-        vocab = list(cat.vocab) if declared else sorted({o for j in splits[0] for o in (labels[j] if is_listy(labels[j]) else [labels[j]])}, key=str)
-        check_labels(labels, vocab, 'the declared classes' if declared and tls is None else 'the classes of the training items')
+        vocab = list(cat.vocab) if declared else sorted({o for j in splits[0]
+                                                         for o in (labels[j] if is_listy(labels[j]) else [labels[j]])},
+                                                         key=str)
+        check_labels(labels, vocab, 'the declared classes' if declared and tls is None
+                     else 'the classes of the training items')
 
 # %% ../../nbs/data/11_vision_data.ipynb #50323085
 @patch
@@ -229,7 +245,8 @@ def _prepare(self:MedDataBlock, items, tfms):
             warnings.filterwarnings('ignore', 'channel .* lies on another grid')
             entries, errors = build(preparation, preparation.item_sources(), preparation.settings(), self.cache)
     except CacheFull as e:
-        raise CacheFull(e.errno, f"{e.strerror}: what was prepared stays; make room (clear_cache()), or choose cache=path, cache='memory' or cache=None") from e
+        raise CacheFull(e.errno, f"{e.strerror}: what was prepared stays; make room (clear_cache()), or choose "
+                                 "cache=path, cache='memory' or cache=None") from e
     self._check_prepared_codes(entries, preparation)
     return Prepared(entries, preparation.parts, preparation.steps, self.patches), errors
 
@@ -237,13 +254,15 @@ def _leave_out(splits, errors, n):
     "`splits` without the items that cannot be used, of which it says so"
     some = '; '.join(f'item {i}: {e}' for i,e in sorted(errors.items())[:5]) + ('; …' if len(errors) > 5 else '')
     res = [L([i for i in s if i not in errors], use_list=True) for s in splits]
-    if not res[0]: raise ValueError(f'none of the training items can be used, the first for this: {next(iter(errors.values()))}')
+    if not res[0]:
+        raise ValueError(f'none of the training items can be used, the first for this: {next(iter(errors.values()))}')
     warnings.warn(f'{len(errors)} of {n} items cannot be used and are left out: {some}', stacklevel=4)
     return res
 
 @patch
 def _random_items(self:MedDataBlock):
-    "Whether item transforms are left to do in every epoch. If not, a batch is one copy, and costs less here than its way from another process"
+    """Whether item transforms are left to do in every epoch. If not, a batch is one copy, and costs less here than its
+    way from another process"""
     return len([t for t in Pipeline(self.item_tfms).fs if not _no_op(t)]) > len(deterministic_steps(self.item_tfms))
 
 @patch
@@ -254,8 +273,12 @@ def _check_prepared_codes(self:MedDataBlock, entries, preparation):
     for i,e in enumerate(entries):
         if e is None: continue
         part = e.open().meta['parts'][at[0]]
-        out = [l for l in {part.get('lowest', .5), *map(int, part.get('classes', ()))} if l not in range(len(self.codes))]
-        if out: raise ValueError(f"{preparation.sources[at[0]][i].mask} holds the label(s) {_short(out)}, outside the {len(self.codes)} declared classes {list(self.codes)}: declare them, or map the labels")
+        out = [l for l in {part.get('lowest', .5), *map(int, part.get('classes', ()))}
+               if l not in range(len(self.codes))]
+        if out:
+            raise ValueError(f"{preparation.sources[at[0]][i].mask} holds the label(s) {_short(out)}, outside "
+                             f"the {len(self.codes)} declared classes {list(self.codes)}: declare them, or map "
+                             "the labels")
 
 # %% ../../nbs/data/11_vision_data.ipynb #c1308940
 @patch
@@ -268,7 +291,8 @@ def _mirrored(self:MedDataBlock, dsets):
     if self.codes is not None: swap = swap_of(list(names), stacklevel=4)
     else: swap = 'leave_out' if any(side_pairs(list(names))) else []   # of an image's class no labels can change places
     if swap and self.codes is None:
-        warnings.warn(f'left and right are not mirrored, as the classes {list(names)} name sides; swap=() mirrors all the same',
+        warnings.warn(f'left and right are not mirrored, as the classes {list(names)} name sides; swap=() '
+                      'mirrors all the same',
                       stacklevel=4)
     sided = lambda tfms: L(t.for_sides(swap) if swap and isinstance(t, RandomTransform) else t for t in tfms)
     return sided(self.item_tfms), sided(self.batch_tfms)
@@ -276,7 +300,8 @@ def _mirrored(self:MedDataBlock, dsets):
 # %% ../../nbs/data/11_vision_data.ipynb #e88238d4
 @patch
 def _renewed(self:MedDataBlock, dsets, items):
-    "`Prepared` of the `items` that are to take the place of those of `dsets`; None where these are read anew. ValueError for bad ones"
+    """`Prepared` of the `items` that are to take the place of those of `dsets`; None where these are read anew.
+    ValueError for bad ones"""
     if len(items) == 0: raise ValueError('there are no items: the data frame (or the list of files) is empty')
     tfms = self._combine_type_tfms()
     if self.check:
@@ -284,13 +309,16 @@ def _renewed(self:MedDataBlock, dsets, items):
         self.check_targets(items, [range(len(items))], dsets.tls)
     if dsets.prepared is None: return self.check_mask_labels(items, tfms)
     prepared, errors = self._prepare(items, tfms)
-    if errors: raise ValueError(f'{len(errors)} of {len(items)} items cannot be used, the first of them item {min(errors)}: {errors[min(errors)]}')
+    if errors:
+        raise ValueError(f'{len(errors)} of {len(items)} items cannot be used, the first of them item '
+                         f'{min(errors)}: {errors[min(errors)]}')
     return prepared and replace(prepared, steps=dsets.prepared.steps, patches=dsets.prepared.patches)
 
 # %% ../../nbs/data/11_vision_data.ipynb #9dac9f6d
 def _loader_keywords(dl_type):
     "Every keyword `dataloaders` understands"
-    named = {n for f in (FilteredBase.dataloaders, dl_type.__init__, DataLoader.__init__) for n in inspect.signature(f).parameters}
+    named = {n for f in (FilteredBase.dataloaders, dl_type.__init__, DataLoader.__init__)
+             for n in inspect.signature(f).parameters}
     named = (named | set(DataLoader._methods)) - {'self', 'kwargs', 'dataset'}
     return named | {f'val_{n}' for n in named}
 
@@ -303,23 +331,29 @@ def dataloaders(self:MedDataBlock,
 ):
     "Checked `DataLoaders` of `source`"
     unknown = sorted(set(kwargs) - _loader_keywords(self.dl_type))
-    if unknown: raise TypeError(f"unexpected keyword argument {unknown[0]!r}: neither the data block nor fastai's DataLoader has one of that name")
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}: neither the data block nor fastai's "
+                        "DataLoader has one of that name")
     for k in ('bs', 'val_bs'):
         n = kwargs.get(k)
-        if n is not None and (not isinstance(n, Integral) or n < 1): raise ValueError(f'{k} is a number of items from 1 on, not {n!r}')
+        if n is not None and (not isinstance(n, Integral) or n < 1):
+            raise ValueError(f'{k} is a number of items from 1 on, not {n!r}')
     dl_type = kwargs.pop('dl_type', None) or self.dl_type
     prepares = self.cache is not None and dl_type in (TfmdDL, MedDL)
-    if self.patches is not None and not prepares: raise TypeError(f'patches come from loaders of type MedDL, not {dl_type.__name__}')
+    if self.patches is not None and not prepares:
+        raise TypeError(f'patches come from loaders of type MedDL, not {dl_type.__name__}')
     items, splits, tfms = self._checked(source)
     prepared, errors = self._prepare(items, tfms) if prepares else (None, self.check_mask_labels(items, tfms) or {})
     if errors: splits = _leave_out(splits, errors, len(items))
     dsets = MedDatasets(items, tfms=tfms, splits=splits, dl_type=self.dl_type, n_inp=self.n_inp, verbose=verbose)
     dsets.prepared, dsets.renew = prepared, copy(self)._renewed
     if dl_type is TfmdDL: dl_type = MedDL
-    if prepared is not None and not self._random_items() and kwargs.get('num_workers') is None: kwargs['num_workers'] = 0
+    if prepared is not None and not self._random_items() and kwargs.get('num_workers') is None:
+        kwargs['num_workers'] = 0
     if self.patches is not None and kwargs.get('val_bs') is None: kwargs['val_bs'] = 1
     item_tfms, batch_tfms = self._mirrored(dsets)
-    return dsets.dataloaders(path=path, after_item=item_tfms, after_batch=batch_tfms, **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
+    return dsets.dataloaders(path=path, after_item=item_tfms, after_batch=batch_tfms,
+                             **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
 
 # %% ../../nbs/data/11_vision_data.ipynb #435cc4a2
 class PathReader(ColReader):
@@ -338,7 +372,8 @@ def _label_block(df, label_col, label_delim):
     encoded = all(df[c].dropna().isin([0,1]).all() for c in label_col)
     return MultiCategoryBlock(encoded=True, vocab=list(label_col)) if encoded else MultiCategoryBlock
 
-def _col_name(df, col): return df.columns[col] if isinstance(col, int) and col not in df.columns and 0 <= col < len(df.columns) else col
+def _col_name(df, col):
+    return df.columns[col] if isinstance(col, int) and col not in df.columns and 0 <= col < len(df.columns) else col
 
 def _is_mask_block(block):
     block = block() if callable(block) else block
@@ -365,28 +400,36 @@ class MedImageDataLoaders(DataLoaders):
         group_col=None, # Column that names the patient: each stays on one side of the split
         item_tfms=None, batch_tfms=None, # Transforms of an item, of a batch
         reorder=False, resample=None, # Reorder to RAS; voxel spacing in mm
-        nonfinite='error', grids='resample', match_masks='resample', check=True, cache='auto', patches=None, # As in `MedDataBlock`
+        # As in `MedDataBlock`
+        nonfinite='error', grids='resample', match_masks='resample', check=True, cache='auto', patches=None,
         img_cls=MedImage, # The class that opens images
         **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     ):
         "From a data frame of paths and targets"
-        if not isinstance(df, pd.DataFrame): raise TypeError(f'from_df takes a DataFrame, not a {type(df).__name__}; read a table with pd.read_csv')
+        if not isinstance(df, pd.DataFrame):
+            raise TypeError(f'from_df takes a DataFrame, not a {type(df).__name__}; read a table with pd.read_csv')
         if len(df) == 0: raise ValueError('the data frame is empty')
         fn_col, label_col = ([_col_name(df, c) for c in L(o)] for o in (fn_col, label_col))
         for role,cols in (('fn_col', fn_col), ('label_col', label_col)):
             for c in cols: _known_column(df, c, role)
         base = Path(path) if folder is None else Path(path)/folder
         y_block = _label_block(df, label_col, label_delim) if y_block is None else y_block
-        if not isinstance(y_block, TransformBlock) and not callable(y_block): raise TypeError(f'y_block is CategoryBlock, MultiCategoryBlock, RegressionBlock or MedMaskBlock, not {y_block!r}')
-        get_y = PathReader(label_col, base) if _is_mask_block(y_block) else ColReader(label_col, label_delim=label_delim)
+        if not isinstance(y_block, TransformBlock) and not callable(y_block):
+            raise TypeError('y_block is CategoryBlock, MultiCategoryBlock, RegressionBlock or MedMaskBlock, not '
+                            f'{y_block!r}')
+        get_y = PathReader(label_col,
+                           base) if _is_mask_block(y_block) else ColReader(label_col, label_delim=label_delim)
         splitter = splitter or _splitter(df, valid_col, group_col, valid_pct, seed)
-        dblock = MedDataBlock((ImageBlock(img_cls), y_block), get_x=PathReader(fn_col, base, suff), get_y=get_y, splitter=splitter, item_tfms=item_tfms,
-                              batch_tfms=batch_tfms, reorder=reorder, resample=resample, group_col=group_col, nonfinite=nonfinite,
+        dblock = MedDataBlock((ImageBlock(img_cls), y_block), get_x=PathReader(fn_col, base, suff), get_y=get_y,
+                              splitter=splitter, item_tfms=item_tfms,
+                              batch_tfms=batch_tfms, reorder=reorder, resample=resample, group_col=group_col,
+                              nonfinite=nonfinite,
                               grids=grids, match_masks=match_masks, check=check, cache=cache, patches=patches)
         return cls.from_dblock(dblock, df, path=path, **kwargs)
 
 def _known_column(df, col, role):
-    if col not in df.columns: raise ValueError(f'{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}')
+    if col not in df.columns:
+        raise ValueError(f'{role}={col!r} is no column of the data frame; its columns are {list(df.columns)}')
 
 def _splitter(df, valid_col, group_col, valid_pct, seed):
     if valid_col is not None:

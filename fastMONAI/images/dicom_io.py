@@ -51,7 +51,8 @@ def _is_dicom(path):
     with open(path, 'rb') as f: return f.read(132)[128:] == b'DICM'
 
 def _fields(group): # the elements of an enhanced object's functional groups, by keyword
-    return {e.keyword: e.value for sequence in group if sequence.VR == 'SQ' and sequence.value for e in sequence.value[0]}
+    return {e.keyword: e.value for sequence in group if sequence.VR == 'SQ' and sequence.value
+            for e in sequence.value[0]}
 
 @lru_cache(maxsize=2**15)
 def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in one of these, and is read again
@@ -61,7 +62,8 @@ def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in 
         ds = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=_dicom_tags)
         if ds.get('Modality') in ('SEG', 'SM'): return ()
         if not ds.get('Rows') or not ds.get('Columns'):
-            if 'Image Storage' in ds.file_meta.get('MediaStorageSOPClassUID', pydicom.uid.UID('')).name: raise ImageError(f'{path}: ends before its pixels: it is truncated')
+            if 'Image Storage' in ds.file_meta.get('MediaStorageSOPClassUID', pydicom.uid.UID('')).name:
+                raise ImageError(f'{path}: ends before its pixels: it is truncated')
             return ()
         top = {e.keyword: e.value for e in ds}
         shared = [_fields(g) for g in ds.get('SharedFunctionalGroupsSequence') or [{}]][0]
@@ -70,20 +72,36 @@ def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in 
         if not 1 <= count <= max(1, size - f.tell()):
             raise ImageError(f'{path}: the header says {count:,} frames, but the file holds {size:,} bytes: it is '
                              f'truncated, or its header is damaged')
-        if len(frames) != count: frames = [top | dict(ImagePositionPatient=None)] * count # cine, time points: nothing says where each lies
-        fewer = ds.file_meta.TransferSyntaxUID.is_compressed or ds.get('PhotometricInterpretation') in ('PALETTE COLOR', 'YBR_FULL_422')
+        # cine, time points: nothing says where each lies
+        if len(frames) != count: frames = [top | dict(ImagePositionPatient=None)] * count
+        fewer = ds.file_meta.TransferSyntaxUID.is_compressed or ds.get('PhotometricInterpretation') in (
+            'PALETTE COLOR',
+            'YBR_FULL_422',
+        )
         return tuple(_frame(Path(path), i, count, d, size - f.tell(), fewer) for i,d in enumerate(frames))
 
 def _frame(path, index, count, d, available, compressed): # `d`: the frame's fields by keyword
-    def floats(key, default=None): return default if d.get(key) in (None, '') else tuple(np.atleast_1d(d[key]).astype(float).tolist())
+    def floats(key, default=None):
+        return default if d.get(key) in (None, '') else tuple(np.atleast_1d(d[key]).astype(float).tolist())
     colour = d.get('SamplesPerPixel') == 3 or d.get('PhotometricInterpretation') == 'PALETTE COLOR'
-    return _Frame(path, index, count, available=available, compressed=compressed,
-        uid=str(d.get('SOPInstanceUID', path)), series=str(d.get('SeriesInstanceUID', path)), title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
-        size=(int(d['Rows']), int(d['Columns'])), channels=3 if colour else 1,
-        dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated']))//8}"),
-        position=floats('ImagePositionPatient'), orientation=floats('ImageOrientationPatient'),
-        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing'), thickness=floats('SliceThickness', (1.,))[0] or 1.,
-        rescale=floats('RescaleSlope', (1.,)) + floats('RescaleIntercept', (0.,)))
+    return _Frame(
+        path,
+        index,
+        count,
+        available=available,
+        compressed=compressed,
+        uid=str(d.get('SOPInstanceUID', path)),
+        series=str(d.get('SeriesInstanceUID', path)),
+        title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
+        size=(int(d['Rows']), int(d['Columns'])),
+        channels=3 if colour else 1,
+        dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated'])) // 8}"),
+        position=floats('ImagePositionPatient'),
+        orientation=floats('ImageOrientationPatient'),
+        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing'),
+        thickness=floats('SliceThickness', (1.0,))[0] or 1.0,
+        rescale=floats('RescaleSlope', (1.0,)) + floats('RescaleIntercept', (0.0,)),
+    )
 
 def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no image
     stat = os.stat(path)
@@ -105,11 +123,15 @@ def _image_frames(path): # the frames that a folder, or a file of a series, stan
         series = _series_in(path)
         if not series: raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
         if len(series) > 1:
-            found = '; '.join(f'{len(f)} of "{f[0].title}" ({uid}), such as {f[0].path.name}' for uid,f in list(series.items())[:5])
-            raise ImageError(f'{path}: {len(series)} DICOM series in one folder: {found}; pass the path of one file of the series you want')
+            found = '; '.join(f'{len(f)} of "{f[0].title}" ({uid}), such as {f[0].path.name}' for uid,
+                              f in list(series.items())[:5])
+            raise ImageError(f'{path}: {len(series)} DICOM series in one folder: {found}; pass the path of one '
+                             'file of the series you want')
         return next(iter(series.values()))
     own = _frames(path)
-    if not own: raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not read here)')
+    if not own:
+        raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not '
+                         'read here)')
     if len(own) > 1 or own[0].position is None: return list(own)
     series = {(f.uid, f.index): f for f in _series_in(path.parent)[own[0].series]}
     return list((series | {(own[0].uid, 0): own[0]}).values())
@@ -119,7 +141,8 @@ def _one(path, frames, key, unit=''): # the value of `key` that all frames share
     groups = {}
     for f in frames:
         value = getattr(f, key)
-        same = next((v for v in groups if v == value or (isinstance(value, tuple) and v and np.allclose(v, value, atol=1e-4))), value)
+        same = next((v for v in groups if v == value
+                     or (isinstance(value, tuple) and v and np.allclose(v, value, atol=1e-4))), value)
         groups.setdefault(same, []).append(f)
     if len(groups) > 1:
         found = '; '.join(f'{v}{unit} in {len(f)}, such as {f[0].path.name}' for v,f in list(groups.items())[:3])
@@ -132,14 +155,17 @@ def _in_order(path, frames, normal): # frames sorted along the normal, at equal 
     frames, steps = [frames[i] for i in order], np.diff(where[order])
     names = [f.path.name if f.count == 1 else f'frame {f.index+1}' for f in frames]
     same = np.flatnonzero(steps < 1e-3)
-    if len(same): raise ImageError(f'{path}: {len(same)+1} frames share a position, such as {names[same[0]]} and {names[same[0]+1]}: '
-                                   'several time points, echoes or reconstructions? keep one in the folder')
+    if len(same):
+        raise ImageError(f'{path}: {len(same)+1} frames share a position, such as {names[same[0]]} and '
+                         f'{names[same[0]+1]}: '
+                         'several time points, echoes or reconstructions? keep one in the folder')
     p = np.array([f.position for f in frames])
     off = np.linalg.norm(p - (p[0] + np.linspace(0, 1, len(p))[:,None]*(p[-1] - p[0])), axis=1).max()
     step, gap = np.median(steps), int(steps.argmax())
     if off > max(.06, .02*step):
         kind = 'a slice is missing' if steps.max() > 1.5*step else 'slices are not evenly spaced or not in line'
-        raise ImageError(f'{path}: {kind}: steps of {steps.min():.4g} to {steps.max():.4g} mm, the largest between {names[gap]} and '
+        raise ImageError(f'{path}: {kind}: steps of {steps.min():.4g} to {steps.max():.4g} mm, the largest '
+                         f'between {names[gap]} and '
                          f'{names[gap+1]}; expected {step:.4g} mm')
     return frames
 
@@ -153,11 +179,13 @@ def _plane(frame): # (4, 4) LPS affine of one frame: columns for one column on, 
     return affine
 
 def _dicom_geometry(path, frames): # (frames in order, Geometry)
-    if any(f.spacing is None for f in frames): warnings.warn(f'{path}: does not say how far apart its pixels are (PixelSpacing): they count as 1 mm')
+    if any(f.spacing is None for f in frames):
+        warnings.warn(f'{path}: does not say how far apart its pixels are (PixelSpacing): they count as 1 mm')
     if len(frames) == 1: # rows first: swap the first two axes
         return frames, Geometry(frames[0].size, (_lps @ _plane(frames[0]))[:, [1,0,2,3]])
     if any(f.position is None or f.orientation is None for f in frames):
-        raise ImageError(f'{path}: {len(frames)} frames that do not say where they lie (a film, time points?); expected slices of one volume')
+        raise ImageError(f'{path}: {len(frames)} frames that do not say where they lie (a film, time points?); '
+                         'expected slices of one volume')
     for key,unit in [('size',''), ('spacing',' mm'), ('orientation',''), ('channels','')]: _one(path, frames, key, unit)
     right, down = np.reshape(frames[0].orientation, (2,3))
     frames = _in_order(path, frames, np.cross(right, down))
@@ -169,7 +197,8 @@ def _dicom_geometry(path, frames): # (frames in order, Geometry)
 # %% ../../nbs/images/03_dicom_io.ipynb #e78a01e8
 def _decoded(frame): # the voxels of all frames of its file
     import pydicom, SimpleITK as sitk
-    if frame.compressed and frame.channels == 3 and frame.dtype.itemsize > 1: # of which GDCM mixes up the bytes in run lengths
+    # of which GDCM mixes up the bytes in run lengths
+    if frame.compressed and frame.channels == 3 and frame.dtype.itemsize > 1:
         ds = pydicom.dcmread(frame.path)
         if ds.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless and ds.SamplesPerPixel == 3: return ds.pixel_array
     return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.path), imageIO='GDCMImageIO'))
@@ -188,5 +217,6 @@ def _open_dicom(path):
     for f in {f.path: f for f in frames}.values():
         check_size(f.path, (*f.size[::-1], f.count, f.channels), f.dtype.itemsize, f.available, f.compressed)
         if len({g.rescale for g in frames if g.path == f.path}) > 1:
-            raise ImageError(f'{f.path}: its frames differ in rescale slope or intercept; save it as one file for each frame')
+            raise ImageError(f'{f.path}: its frames differ in rescale slope or intercept; save it as one file '
+                             'for each frame')
     return Header(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _dicom_pixels(frames)

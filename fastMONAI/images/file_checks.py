@@ -28,7 +28,8 @@ class ImageError(ValueError):
 def regular_file(
     path:Path, # to be read; links are followed
 )->int: # its size in bytes
-    "The size of the regular file at `path`. Raises `FileNotFoundError`, and `ImageError` for a pipe, a device, a socket or a folder."
+    """The size of the regular file at `path`. Raises `FileNotFoundError`, and `ImageError` for a pipe, a device, a
+    socket or a folder."""
     status = os.stat(path)
     if stat.S_ISREG(status.st_mode): return status.st_size
     kinds = dict(fifo=stat.S_ISFIFO, socket=stat.S_ISSOCK, folder=stat.S_ISDIR)
@@ -49,7 +50,8 @@ def check_size(
     needed = prod(map(int, shape)) * int(itemsize)
     if needed > available * (1032 if compressed else 1):
         raise ImageError(f'{path}: the header says {size} voxels, {needed:,} bytes, but the file holds only '
-                         f'{available:,} {"compressed " if compressed else ""}bytes: it is truncated, or its header is damaged')
+                         f'{available:,} {"compressed " if compressed else ""}bytes: it is truncated, or its '
+                         'header is damaged')
     return needed
 
 # %% ../../nbs/images/02_file_checks.ipynb #e841bdae
@@ -156,26 +158,32 @@ def _payload(path, files, start, encoding, shape, itemsize, packed=None): # a Pa
             where = 'the file' if file == path or len(files) > 1 and file.name == path.name else file.name
             raise ImageError(f'{path}: the header says {size} voxels, {needed:,} bytes, but {where} holds only '
                              f'{max(available, 0):,} '
-                             f'{"" if encoding == "raw" else encoding + " "}bytes: it is truncated, or its header is damaged')
+                             f'{"" if encoding == "raw" else encoding + " "}bytes: it is truncated, or its '
+                             'header is damaged')
     return Payload(files, start, encoding, needed, packed)
 
 # %% ../../nbs/images/02_file_checks.ipynb #4d3a43ea
 _nrrd_types = {name: size for size, names in {
     1: 'signed char,int8,int8_t,uchar,unsigned char,uint8,uint8_t',
-    2: 'short,short int,signed short,signed short int,int16,int16_t,ushort,unsigned short,unsigned short int,uint16,uint16_t',
+    2: 'short,short int,signed short,signed short int,int16,int16_t,ushort,unsigned short,unsigned short '
+       'int,uint16,uint16_t',
     4: 'int,signed int,int32,int32_t,uint,unsigned int,uint32,uint32_t,float',
-    8: 'longlong,long long,long long int,signed long long,signed long long int,int64,int64_t,ulonglong,unsigned long long,'
+    8: 'longlong,long long,long long int,signed long long,signed long long int,int64,int64_t,ulonglong,unsigned '
+       'long long,'
        'unsigned long long int,uint64,uint64_t,double'}.items() for name in names.split(',')}
 _nrrd_encodings = dict(raw='raw', gz='gzip', gzip='gzip', txt='ascii', text='ascii', ascii='ascii', hex='hex')
 _nrrd_spaces = {s: n for n, names in {
-    3: 'right-anterior-superior ras left-anterior-superior las left-posterior-superior lps scanner-xyz 3d-right-handed 3d-left-handed',
-    4: 'right-anterior-superior-time rast left-anterior-superior-time last left-posterior-superior-time lpst scanner-xyz-time '
+    3: 'right-anterior-superior ras left-anterior-superior las left-posterior-superior lps scanner-xyz '
+       '3d-right-handed 3d-left-handed',
+    4: 'right-anterior-superior-time rast left-anterior-superior-time last left-posterior-superior-time lpst '
+       'scanner-xyz-time '
        '3d-right-handed-time 3d-left-handed-time'}.items() for s in names.split()}
 _string = r'"(?:[^"\\]|\\.)*"'
 _nrrd_words = { # field: (pattern of a word, how many: a number, D, S, or None for any)
     'dimension': (r'[1-9]', 1), 'space dimension': (r'[1-9]', 1), 'sizes': (_int, 'D'), 'spacings': (_float, 'D'),
     'thicknesses': (_float, 'D'), 'axis mins': (_float, 'D'), 'axis maxs': (_float,
-                                                                          'D'), 'space directions': (rf'none|{_vector}', 'D'),
+                                                                          'D'),
+                                                                          'space directions': (rf'none|{_vector}', 'D'),
     'centers': (r'cell|node|\?\?\?|none', 'D'), 'kinds': (r'[\w?-]{1,40}', 'D'), 'labels': (_string,
                                                                           'D'), 'units': (_string, 'D'),
     'space units': (_string, 'S'), 'space origin': (_vector, 1), 'measurement frame': (rf'none|{_vector}',
@@ -342,7 +350,8 @@ def check_payload(
     payload:Payload, # of that header
     dtype:np.dtype, # of the voxels
 ):
-    "Read compressed voxels, and those in text, to their end before a library does. Raises `ImageError`, or zlib's error."
+    """Read compressed voxels, and those in text, to their end before a library does. Raises `ImageError`, or zlib's
+    error."""
     needed = payload.needed//len(payload.files)
     count = needed//dtype.itemsize
     for file in payload.files:
@@ -365,7 +374,8 @@ def _first_bytes(path, n): # of a file, unzipped if it is gzip
         if not str(path).lower().endswith('.gz'): return f.read(n)
         stream, out = isal_zlib.decompressobj(wbits=31), b''
         while len(out) < n and not stream.eof and (piece := f.read(2**12
-                                                                   if n < 2**12 else 2**16)): out += stream.decompress(piece, n - len(out))
+                                                                   if n < 2**12 else 2**16)):
+                                                                       out += stream.decompress(piece, n - len(out))
         return out
 
 def check_nifti(
@@ -402,7 +412,8 @@ def _png_bytes(w, h, bits, interlaced): # length of the pixels' stream: each row
 def check_png(
     path:Path, # a PNG file
 ):
-    "Refuse a PNG that fails a checksum or holds fewer pixels than its header says. Raises `ImageError`, or zlib's error."
+    """Refuse a PNG that fails a checksum or holds fewer pixels than its header says. Raises `ImageError`, or zlib's
+    error."""
     data = memoryview(path.read_bytes())
     if len(data) < 33 or data[12:16] != b'IHDR': raise ImageError(f'{path}: has no header (IHDR): it is damaged')
     w, h, depth, colour, _, _, interlaced = struct.unpack_from('>IIBBBBB', data, 16)
@@ -484,7 +495,9 @@ def _blame(path): # any library's error becomes an ImageError that names the fil
     except (ImageError, FileNotFoundError, PermissionError, MemoryError, ImportError): raise
     except Exception as e:
         reason = ' '.join(str(e).split()) or type(e).__name__
-        raise ImageError(f'{path}: {re.sub(r"^.*(ITK ERROR: [^:]*|sitk::ERROR): ", "", reason)[-300:].removeprefix(f"{path}: ")}') from e
+        raise ImageError(
+            f'{path}: {re.sub(r"^.*(ITK ERROR: [^:]*|sitk::ERROR): ", "", reason)[-300:].removeprefix(f"{path}: ")}'
+        ) from e
 
 # %% ../../nbs/images/02_file_checks.ipynb #7a6709ef
 @dataclass(frozen=True)

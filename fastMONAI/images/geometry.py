@@ -78,7 +78,8 @@ class Geometry:
 
     def __post_init__(self):
         shape, affine = tuple(int(n) for n in self.shape), np.array(self.affine, np.float64) + 0. # no negative zeros
-        if len(shape) not in (2,3) or min(shape) < 1: raise ValueError(f'a grid has 2 or 3 axes of at least one voxel, not {shape}')
+        if len(shape) not in (2,3) or min(shape) < 1:
+            raise ValueError(f'a grid has 2 or 3 axes of at least one voxel, not {shape}')
         if affine.shape != (4,4) or not np.array_equal(affine[3], [0,0,0,1]):
             raise ValueError(f'an affine is 4x4 with the last row 0 0 0 1, not {affine.tolist()}')
         if not np.isfinite(affine).all(): raise ValueError(f'affine is not finite: {affine.tolist()}')
@@ -103,7 +104,8 @@ class Geometry:
     def __hash__(self): return hash((self.shape, self.affine.tobytes()))
     def __repr__(self):
         size, mm = 'x'.join(map(str, self.shape)), 'x'.join(f'{s:.4g}' for s in self.spacing)
-        return f'Geometry({size}, {mm} mm, {self.orientation}, first voxel at {np.round(self.affine[:3,3], 2).tolist()})'
+        return (f'Geometry({size}, {mm} mm, {self.orientation}, first voxel at '
+                f'{np.round(self.affine[:3,3], 2).tolist()})')
 
     def to_world(self,
         indices, # (..., ndim) voxel indices, whole or not
@@ -115,18 +117,21 @@ class Geometry:
         points, # (..., 3) mm
     )->np.ndarray: # (..., ndim), not rounded
         "Voxel indices of world `points`"
-        return ((np.asarray(points, np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T)[..., :self.ndim]
+        return ((np.asarray(points,
+                            np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T)[..., :self.ndim]
 
     def corners(self)->np.ndarray: # (2**ndim, 3) mm
         "World positions of the corner voxels' centres"
-        return self.to_world(np.stack(np.meshgrid(*[(0, n-1) for n in self.shape], indexing='ij'), -1).reshape(-1, self.ndim))
+        return self.to_world(np.stack(np.meshgrid(*[(0, n-1) for n in self.shape], indexing='ij'),
+                                      -1).reshape(-1, self.ndim))
 
     def close_to(self,
         other:'Geometry', # the grid to compare with
         tol_mm:float=1e-3, # largest distance allowed between corners
     )->bool:
         "Whether both grids have the same shape and their corners lie within `tol_mm`"
-        return self.shape == other.shape and float(np.linalg.norm(self.corners() - other.corners(), axis=1).max()) <= tol_mm
+        return self.shape == other.shape and float(np.linalg.norm(self.corners() - other.corners(),
+                                                                  axis=1).max()) <= tol_mm
 
     def to_json(self)->dict:
         "A dictionary of lists and numbers, exact"
@@ -194,19 +199,22 @@ def _turn(geometry, orientation): # (order of old axes, old axes to flip, new gr
     ornt = ornt_transform(io_orientation(geometry.affine), _ornt(orientation))
     order = tuple(np.argsort(ornt[:,0]).tolist())
     flips = tuple(i for i,f in enumerate(ornt[:,1]) if f < 0)
-    return order, flips, Geometry([geometry.shape[i] for i in order], geometry.affine @ inv_ornt_aff(ornt, geometry.shape))
+    return order, flips, Geometry([geometry.shape[i] for i in order],
+                                  geometry.affine @ inv_ornt_aff(ornt, geometry.shape))
 
 # %% ../../nbs/images/00_geometry.ipynb #a44a591c
 def _check(array, geometry): # the array lies on this grid
     if tuple(array.shape[1:]) != geometry.shape:
-        raise ValueError(f'array of shape {tuple(array.shape)} does not lie on a grid of shape {geometry.shape}: expected (C, *shape)')
+        raise ValueError(f'array of shape {tuple(array.shape)} does not lie on a grid of shape {geometry.shape}: '
+                         'expected (C, *shape)')
 
 def reorder(
     array, # (C, *spatial)
     geometry:Geometry, # the array's grid
     orientation:str='RAS', # axis codes
 )->tuple: # (array, Geometry)
-    "`array` with its axes turned to `orientation`, exactly: transposes and flips only. Reorder to the old codes undoes it."
+    """`array` with its axes turned to `orientation`, exactly: transposes and flips only. Reorder to the old codes
+    undoes it."""
     _check(array, geometry)
     if geometry.ndim == 2: return array, geometry
     order, flips, new = _turn(geometry, orientation)
@@ -234,7 +242,8 @@ def pad_or_crop(
 )->tuple: # (array, Geometry)
     "`array` padded or cropped, centred, to `size`"
     _check(array, geometry)
-    if isinstance(fill, str) and fill not in _fills: raise ValueError(f'fill must be a number or one of {list(_fills)}, not {fill!r}')
+    if isinstance(fill, str) and fill not in _fills:
+        raise ValueError(f'fill must be a number or one of {list(_fills)}, not {fill!r}')
     new = geometry.pad_or_crop(size)
     if new == geometry: return array, geometry
     t, inside, taken = _tensor(array), [slice(None)], [slice(None)]
@@ -251,7 +260,9 @@ def _voxel_map(src, dst): # (4, 4): dst's voxel indices -> src's; for 2D checked
     m = np.linalg.solve(src.affine, dst.affine)
     if src.ndim == 2:
         k = m[2,:2] @ np.array([(i,j) for i in (0, dst.shape[0]-1) for j in (0, dst.shape[1]-1)]).T + m[2,3]
-        if np.abs(k).max() > .5: raise ValueError(f'2D images lie in different planes, up to {np.abs(k).max():.3g} slices apart: {src} and {dst}')
+        if np.abs(k).max() > .5:
+            raise ValueError(f'2D images lie in different planes, up to {np.abs(k).max():.3g} slices apart: '
+                             f'{src} and {dst}')
     return m
 
 def _separable(m, shape): # old axis for each new axis, or None where axes mix by more than 1e-4 voxels
@@ -276,15 +287,18 @@ def slab_ranges(n, plane, device): # (start, stop) of the slabs of n planes with
 # %% ../../nbs/images/00_geometry.ipynb #1edbd3e5
 def _take(t, axis, index): # `t.index_select(axis, index)`, fast for short rows too
     if t.shape[axis+1:].numel() >= 8: return t.index_select(axis, index)
-    return t.gather(axis, index.view([-1 if i == axis else 1 for i in range(t.ndim)]).expand(*t.shape[:axis], -1, *t.shape[axis+1:]))
+    return t.gather(axis, index.view([-1 if i == axis else 1
+                                      for i in range(t.ndim)]).expand(*t.shape[:axis], -1, *t.shape[axis+1:]))
 
 def _resample_axis(t, axis, low, high, weight):
     "`t` along one axis: the voxels `low`, or these blended with `high`"
     below = _take(t, axis, low.to(t.device))
     if weight is None: return below
-    return below.lerp_(_take(t, axis, high.to(t.device)), weight.to(t.device).view([-1 if i == axis else 1 for i in range(t.ndim)]))
+    return below.lerp_(_take(t, axis, high.to(t.device)),
+                       weight.to(t.device).view([-1 if i == axis else 1 for i in range(t.ndim)]))
 
-def _between(coords, n, dtype): # for each of `coords` (in voxels) along an axis of n: the voxel below, the one above, the latter's weight
+# for each of `coords` (in voxels) along an axis of n: the voxel below, the one above, the latter's weight
+def _between(coords, n, dtype):
     if dtype is None: return *[_nearest(coords, n)]*2, None
     coords = coords.clamp(0, n-1)
     low = coords.floor().long()
@@ -292,7 +306,8 @@ def _between(coords, n, dtype): # for each of `coords` (in voxels) along an axis
 
 # %% ../../nbs/images/00_geometry.ipynb #e5a8b2b3
 def _resample_axes(t, m, axes, shape, dtype, fill, margin):
-    "Slabs of `t` (C,X,Y,Z) on the grid whose voxel map `m` mixes no axes: axis by axis, the one that shrinks most first"
+    """Slabs of `t` (C,X,Y,Z) on the grid whose voxel map `m` mixes no axes: axis by axis, the one that shrinks most
+    first"""
     t = t.permute(0, *[a+1 for a in axes])
     olds = t.shape[1:]
     coords = [m[a,i]*torch.arange(n, dtype=torch.float64) + m[a,3] for i,(a,n) in enumerate(zip(axes, shape))]
@@ -321,7 +336,8 @@ def _resample_points(t, m, shape, dtype, fill, margin):
         coords = plane + (i[start:stop,None]*m[:,0] + m[:,3])[:,None,None]
         if dtype:
             outside = coords.abs() > 1 + 2*(margin + _eps)/n.flip(0)
-            o = F.grid_sample(t[None], coords[None].to(dtype).to(t.device), 'bilinear', 'border', align_corners=False)[0]
+            o = F.grid_sample(t[None], coords[None].to(dtype).to(t.device), 'bilinear', 'border',
+                              align_corners=False)[0]
         else:
             outside, (a,b,c) = _outside(coords, n, margin), (_nearest(coords[...,d], int(n[d])) for d in range(3))
             index = ((a*t.shape[2] + b)*t.shape[3] + c).flatten().to(t.device)
@@ -330,7 +346,8 @@ def _resample_points(t, m, shape, dtype, fill, margin):
         yield start, stop, o
 
 # %% ../../nbs/images/00_geometry.ipynb #8c4ee371
-def _resampled(t, src, dst, dtype, fill, margin=0): # slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None
+# slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None
+def _resampled(t, src, dst, dtype, fill, margin=0):
     m, shape = _voxel_map(src, dst), (*dst.shape, 1)[:3]
     if src.ndim == 2: t = t[...,None]
     axes = _separable(m, shape)
@@ -339,7 +356,8 @@ def _resampled(t, src, dst, dtype, fill, margin=0): # slab after slab of `dst`: 
 
 def _check_grids(array, src, dst): # whether there is nothing to resample
     _check(array, src)
-    if src.ndim != dst.ndim: raise ValueError(f'a {src.ndim}D image cannot be resampled to a {dst.ndim}D grid: {src} to {dst}')
+    if src.ndim != dst.ndim:
+        raise ValueError(f'a {src.ndim}D image cannot be resampled to a {dst.ndim}D grid: {src} to {dst}')
     return src.close_to(dst, 1e-3*min(src.spacing))
 
 def _working(dtype): return dtype if dtype == torch.float64 else torch.float32 # in which to interpolate
@@ -352,14 +370,16 @@ def resample(
     fill=None, # value outside the image; None: the nearest edge's
     edge=0., # how many voxels of `src` beyond its border still take the edge's value, where there is a `fill`
 ):
-    """`array` on another grid, by position in space. Grids that agree give `array` itself. Nearest keeps the number type; linear
-    gives float32 for whole numbers and keeps floats."""
+    """`array` on another grid, by position in space. Grids that agree give `array` itself. Nearest keeps the number
+    type; linear gives float32 for whole numbers and keeps floats."""
     same = _check_grids(array, src, dst)
     if mode not in ('linear','nearest'): raise ValueError(f"mode must be 'linear' or 'nearest', not {mode!r}")
     if same: return array
     t, linear = _tensor(array), mode == 'linear'
-    out = t.new_empty((len(t), *dst.shape), dtype=_working(t.dtype) if linear and not t.dtype.is_floating_point else t.dtype)
-    for start,stop,o in _resampled(t, src, dst, _working(t.dtype) if linear else None, fill, edge): out[:, start:stop] = o
+    out = t.new_empty((len(t), *dst.shape), dtype=_working(t.dtype) if linear and not t.dtype.is_floating_point
+                      else t.dtype)
+    for start,stop,o in _resampled(t, src, dst, _working(t.dtype) if linear else None, fill, edge):
+        out[:, start:stop] = o
     return _like(out, array)
 
 # %% ../../nbs/images/00_geometry.ipynb #8c3b0baa
@@ -383,11 +403,13 @@ def restore_labels(
     src:Geometry, # their grid
     dst:Geometry, # the grid wanted
     threshold:float=.5, # for K = 1: label 1 above this value (0 for logits)
-    edge=False, # outside `src`: the label of the nearest edge, always (True), as far as so many voxels of `src`, or 0 (False)?
+    # outside `src`: the label of the nearest edge, always (True), as far as so many voxels of `src`, or 0 (False)?
+    edge=False,
 ): # (1, *dst.shape) uint8, or uint16 for more than 256 classes
     "Labels on another grid: what `to_labels(resample(values, src, dst))` gives, without the resampled values in memory"
     if _check_grids(values, src, dst): return to_labels(values, threshold)
     t = _tensor(values)
     out = t.new_empty((1, *dst.shape), dtype=_label_dtype(len(t)))
-    for start,stop,o in _resampled(t, src, dst, _working(t.dtype), None if edge is True else -torch.inf, float(edge)): out[:, start:stop] = to_labels(o, threshold)
+    for start,stop,o in _resampled(t, src, dst, _working(t.dtype), None if edge is True else -torch.inf, float(edge)):
+        out[:, start:stop] = to_labels(o, threshold)
     return _like(out, values)

@@ -36,20 +36,25 @@ def _open_nibabel(path):
         regular_file(file)
         if file.suffix.lower() in ('.nii', '.gz', '.hdr'): check_nifti(file)
     try: image = nib.load(path)
-    except nib.filebasedimages.ImageFileError: raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on')
+    except nib.filebasedimages.ImageFileError:
+        raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on')
     if not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
-        raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it to NIfTI')
+        raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it '
+                         'to NIfTI')
     proxy, file = image.dataobj, Path(image.file_map['image'].filename)
     if not file.exists(): raise ImageError(f'{path}: its voxels should be in {file.name}, which is missing')
     spatial, channels = _nifti_axes(path, proxy.shape)
     dtype, compressed = proxy.dtype, file.suffix in ('.gz', '.mgz')
-    if dtype.kind == 'c': raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
+    if dtype.kind == 'c':
+        raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
     if isinstance(image, nib.Nifti1Image) and proxy.offset < image.header.sizeof_hdr:
-        raise ImageError(f'{path}: the header says its voxels start at byte {proxy.offset}, which is inside the header: it is damaged')
+        raise ImageError(f'{path}: the header says its voxels start at byte {proxy.offset}, which is inside the '
+                         'header: it is damaged')
     offset = 0 if compressed else proxy.offset
     check_size(path, proxy.shape, dtype.itemsize, regular_file(file) - offset, compressed)
     if dtype.names: channels *= 3 # RGB, and RGBA without its alpha
-    header = Header(path, Geometry(spatial, image.affine), channels, np.dtype('u1') if dtype.names else dtype.newbyteorder('='),
+    header = Header(path, Geometry(spatial, image.affine), channels,
+                    np.dtype('u1') if dtype.names else dtype.newbyteorder('='),
                     'mgz' if isinstance(image, nib.MGHImage) else 'nifti')
     return header, lambda: _nibabel_voxels(path, proxy, file if compressed else None, header)
 
@@ -60,8 +65,11 @@ def _gunzip(path, file, needed, spare=2**20):
     with igzip.open(file) as f:
         view = memoryview(out)
         while n < needed and (k := f.readinto(view[n:])): n += k
-        if n < needed: raise ImageError(f'{path}: the header needs {needed:,} bytes, but the file ends after {n:,}: it is truncated')
-        if len(f.read(spare+1)) > spare: raise ImageError(f'{path}: holds more than {spare:,} bytes beyond what its header declares')
+        if n < needed:
+            raise ImageError(f'{path}: the header needs {needed:,} bytes, but the file ends after {n:,}: it is '
+                             'truncated')
+        if len(f.read(spare+1)) > spare:
+            raise ImageError(f'{path}: holds more than {spare:,} bytes beyond what its header declares')
     return out
 
 def _nibabel_voxels(path, proxy, gz_file, header): # (C, *spatial), scaled
@@ -99,8 +107,13 @@ def _open_itk(path):
     reader.SetImageIO('NrrdImageIO' if nrrd else 'MetaImageIO')
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    size, channels, kind = reader.GetSize(), reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID())
-    if 'complex' in kind: raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
+    size, channels, kind = (
+        reader.GetSize(),
+        reader.GetNumberOfComponents(),
+        sitk.GetPixelIDValueAsString(reader.GetPixelID()),
+    )
+    if 'complex' in kind:
+        raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
     dtype = _itk_dtype(kind)
     if dtype.itemsize * channels * math.prod(size) != payload.needed:
         raise ImageError(f'{path}: {"x".join(map(str, size))} voxels of {channels} {kind} are not what its header '
@@ -124,7 +137,9 @@ def _open_picture(path):
     with Image.open(path, formats=_pictures) as picture:
         (w,h), mode, frames, kind = picture.size, picture.mode, getattr(picture, 'n_frames', 1), picture.format.lower()
     if kind == 'mpo': kind, frames = 'jpeg', 1 # a camera's JPEG with a preview after it
-    if frames > 1: raise ImageError(f'{path}: has {frames} pages or frames; a picture has one. Save a stack as NIfTI, with its spacing')
+    if frames > 1:
+        raise ImageError(f'{path}: has {frames} pages or frames; a picture has one. Save a stack as NIfTI, with '
+                         'its spacing')
     grey = mode in ('1','L','LA','La','I','F') or mode.startswith('I;16')
     dtype = dict(I=np.int32, F=np.float32).get(mode, np.uint16 if mode.startswith('I;16') else np.uint8)
     header = Header(path, Geometry((h,w), _picture_affine), 1 if grey else 3, np.dtype(dtype), kind)
@@ -153,8 +168,10 @@ def _open(path): # (Header, function that gives the voxels)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
     with _blame(path):
         if not path.is_dir(): regular_file(path)
-        if suffix := '.dcm' if path.is_dir() or (not _suffix(path) and _is_dicom(path)) else _suffix(path): return _formats[suffix][1](path)
-    raise ImageError(f'{path}: unknown format; known are {" ".join(_formats)}, a DICOM file, or a folder with one DICOM series')
+        if suffix := '.dcm' if path.is_dir() or (not _suffix(path) and _is_dicom(path)) else _suffix(path):
+            return _formats[suffix][1](path)
+    raise ImageError(f'{path}: unknown format; known are {" ".join(_formats)}, a DICOM file, or a folder with '
+                     'one DICOM series')
 
 def read_header(
     path, # an image file, or the folder of a DICOM series
@@ -172,7 +189,8 @@ def settle_nonfinite(
     if np.isfinite(x.sum(dtype=np.float64)): return x
     nan, inf = int(np.isnan(x).sum()), int(np.isinf(x).sum())
     found = f'{name}: {nan:,} NaN and {inf:,} infinite of {x.size:,} voxels'
-    if nonfinite == 'error': raise ImageError(f"{found}; pass nonfinite=0 (or another number) to replace them, or nonfinite='keep'")
+    if nonfinite == 'error':
+        raise ImageError(f"{found}; pass nonfinite=0 (or another number) to replace them, or nonfinite='keep'")
     warnings.warn(f'{found}, kept' if nonfinite == 'keep' else f'{found}, replaced by {nonfinite:g}')
     if nonfinite != 'keep': x[~np.isfinite(x)] = nonfinite
     return x
@@ -191,14 +209,16 @@ def read_image(
 
 # %% ../../nbs/images/04_image_io.ipynb #16391b74
 def _stored(path, array, dtype): # numpy (C, *spatial) in the file's number type; whole numbers must fit
-    x, dtype = np.asarray(array.detach().cpu() if torch.is_tensor(array) else array), np.dtype(np.float32 if dtype is None else dtype)
+    x, dtype = np.asarray(array.detach().cpu() if torch.is_tensor(array)
+                          else array), np.dtype(np.float32 if dtype is None else dtype)
     if dtype.kind not in 'iu': return x.astype(dtype)
     if x.dtype.kind == 'f':
         if not np.isfinite(x).all(): raise ImageError(f'{path}: NaN or infinite voxels cannot be written as {dtype}')
         x = np.rint(x)
     info = np.iinfo(dtype)
     if x.size and (x.min() < info.min or x.max() > info.max):
-        raise ImageError(f'{path}: values {x.min()} to {x.max()} do not fit {dtype}, which holds {info.min} to {info.max}')
+        raise ImageError(f'{path}: values {x.min()} to {x.max()} do not fit {dtype}, which holds {info.min} to '
+                         f'{info.max}')
     return x.astype(dtype)
 
 def _write_nifti(path, x, geometry, like=None):
@@ -214,20 +234,24 @@ def _write_nifti(path, x, geometry, like=None):
     data = image.to_bytes()
     path.write_bytes(igzip.compress(data, 2, mtime=0) if path.suffix == '.gz' else data)
 
-def _take_space(image, like): # what the header of the NIfTI file `like` says of the space of its grid, if that is the image's grid
+# what the header of the NIfTI file `like` says of the space of its grid, if that is the image's grid
+def _take_space(image, like):
     suffix, spatial = _suffix(Path(like)), image.shape[:3]
     if suffix not in ('.nii', '.nii.gz', '.hdr', '.img'): return
     there = nib.load(like)
     if there.shape[:len(spatial)] != spatial or not np.allclose(there.affine, image.affine, atol=1e-5): return
     header = there.header
-    for name in ('qform_code','sform_code','quatern_b','quatern_c','quatern_d','qoffset_x','qoffset_y','qoffset_z','srow_x','srow_y','srow_z','xyzt_units'): image.header[name] = header[name]
+    for name in ('qform_code','sform_code','quatern_b','quatern_c','quatern_d','qoffset_x','qoffset_y','qoffset_z',
+                 'srow_x','srow_y','srow_z','xyzt_units'):
+        image.header[name] = header[name]
     image.header['pixdim'][:4] = header['pixdim'][:4]
 
 def _write_itk(path, x, geometry, like=None):
     import SimpleITK as sitk
     n, lps = geometry.ndim, _lps @ geometry.affine
     if n == 2 and not np.allclose(lps[2], [0,0,1,0], atol=1e-6):
-        raise ImageError(f'{path}: a 2D {path.suffix} cannot say that its plane lies elsewhere than at z = 0; write .nii.gz')
+        raise ImageError(f'{path}: a 2D {path.suffix} cannot say that its plane lies elsewhere than at z = 0; '
+                         'write .nii.gz')
     image = sitk.GetImageFromArray(x.T if len(x) > 1 else x[0].T, isVector=len(x) > 1)
     image.SetSpacing(geometry.spacing)
     image.SetDirection((lps[:n,:n] / geometry.spacing).ravel().tolist())
@@ -242,17 +266,20 @@ def write_image(
     array, # (C, *spatial) array or tensor
     geometry, # its Geometry, or a (4, 4) affine
     dtype=None, # number type in the file: float32, or for masks np.uint8, np.uint16, …
-    like=None, # a NIfTI file on the same grid: what its header says of space (codes, both affines, units) is taken over, bit for bit
+    # a NIfTI file on the same grid: what its header says of space (codes, both affines, units) is taken over, bit for
+    # bit
+    like=None,
 )->Path:
-    """Write an image whole or not at all. Whole-number types round, and refuse values they cannot hold. ValueError if `path` is
-    the file that `like` names, ImageError for what cannot be written"""
+    """Write an image whole or not at all. Whole-number types round, and refuse values they cannot hold. ValueError if
+    `path` is the file that `like` names, ImageError for what cannot be written"""
     path = Path(path)
     refuse_overwriting(path, like)
     write = _writers.get(_suffix(path))
     if not write: raise ImageError(f'{path}: cannot be written in this format; known are {" ".join(_writers)}')
     if not isinstance(geometry, Geometry): geometry = Geometry(array.shape[1:], geometry)
     if tuple(array.shape[1:]) != geometry.shape:
-        raise ImageError(f'{path}: array of shape {tuple(array.shape)} does not lie on a grid of shape {geometry.shape}')
+        raise ImageError(f'{path}: array of shape {tuple(array.shape)} does not lie on a grid of shape '
+                         f'{geometry.shape}')
     x = _stored(path, array, dtype)
     with _blame(path), writing(path) as new: write(new, x, geometry, like)
     return path
@@ -261,14 +288,16 @@ def write_image(
 def _images_in(folder, files): # of one folder: DICOM series as one entry, the folder itself where it holds nothing else
     known = [f for f in files if not _may_be_dicom(f) and not (_suffix(f) == '.img' and f.with_suffix('.hdr').exists())]
     series = _series_in(folder) if len(known) < len(files) else {}
-    if len(series) == 1 and len(frames := next(iter(series.values()))) > 1 and len({f.path for f in frames}) > 1: return [*known, folder]
+    if len(series) == 1 and len(frames := next(iter(series.values()))) > 1 and len({f.path for f in frames}) > 1:
+        return [*known, folder]
     return known + [frames[0].path for frames in series.values()]
 
 def image_files(
     folder, # where to look
     recurse:bool=True, # in its subfolders too
 )->L: # of Paths
-    "Image files in `folder`, sorted. A DICOM series counts once: as its folder, or as its first file where the folder holds other series too."
+    """Image files in `folder`, sorted. A DICOM series counts once: as its folder, or as its first file where the
+    folder holds other series too."""
     folder = Path(folder)
     if not folder.is_dir(): raise FileNotFoundError(f'{folder}: no such folder')
     found = []
@@ -284,8 +313,10 @@ def source_files(
     "Every file that the image at `path` is read from"
     path = Path(path)
     suffix = _suffix(path)
-    if path.is_dir() or _formats.get(suffix, ['dicom'])[0] == 'dicom': return list(dict.fromkeys(f.path for f in _image_frames(path)))
-    if suffix in ('.hdr', '.img'): return [f for f in (path.with_suffix('.hdr'), path.with_suffix('.img')) if f.exists()]
+    if path.is_dir() or _formats.get(suffix, ['dicom'])[0] == 'dicom':
+        return list(dict.fromkeys(f.path for f in _image_frames(path)))
+    if suffix in ('.hdr', '.img'):
+        return [f for f in (path.with_suffix('.hdr'), path.with_suffix('.img')) if f.exists()]
     if _formats[suffix][1] is not _open_itk: return [path]
     with _blame(path): files = (nrrd_payload if _formats[suffix][0] == 'nrrd' else metaimage_payload)(path).files
     return list(dict.fromkeys([path, *files]))

@@ -16,22 +16,53 @@ from .dicom_io import _is_dicom
 from .image_io import ImageError
 
 # %% ../../nbs/images/08_privacy.ipynb #8ba61e91
-_by_keyword = [(re.compile(pattern), why) for pattern,why in [
-    (r'BurnedInAnnotation', 'text, such as a name, may be burned into the pixels'),
-    (r'^(Other)?Patient(\w*Name|IDs?|\w*Address|\w*Numbers?)$|^IssuerOf|AccessionNumber|MedicalRecord|AdmissionID|ServiceEpisodeID|^StudyID$|OrderNumber'
-     r'|(Requested|Scheduled|Performed)Procedure\w*ID|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID', 'identifies the patient or the visit'),
-    (r'^Patient(?!Position$|Orientation|IdentityRemoved)|EthnicGroup|Occupation|SmokingStatus|Pregnancy|Menstrual|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson'
-     r'|SpecialNeeds|Diagnos', 'describes the patient'),
-    (r'Institution|Station(?!ary)|AETitle|ApplicationEntityTitle|Department|Facility|Address|Telephone|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization',
-     'names the site'),
-    (r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel', 'tells one device, and so the site, from others'),
-    (r'Physician|Operator|Performer|Personnel|Requester|Requesting|Observer|Author|ContentCreator|Verifying|Intended', 'names or leads to a member of staff'),
-    (r'Overlay(Data|Comments)|IconImage|GraphicAnnotation|TextObject|UnformattedText|CurveData|AudioSample|EncapsulatedDocument$', 'may show or hold text'),
-    (r'Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel|DerivationDescription', 'free text'),
-    (r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing', 'may hold what was removed elsewhere')]]
-_by_vr = dict(PN='names a person', DA='a date, which leads to the visit', DT='a date, which leads to the visit', TM='a time, which leads to the visit',
-              AS='describes the patient', LT='free text', ST='free text', UT='free text', UC='free text', UR='an address')
-_general_uid = re.compile(r'(Class|TransferSyntax|CodingScheme|ContextGroupExtensionCreator|Context|MappingResource)UIDs?$') # the same everywhere
+_by_keyword = [
+    (re.compile(pattern), why)
+    for pattern, why in [
+        (r'BurnedInAnnotation', 'text, such as a name, may be burned into the pixels'),
+        (
+            r'^(Other)?Patient(\w*Name|IDs?|\w*Address|\w*Numbers?)$|^IssuerOf|AccessionNumber|MedicalRecord|AdmissionID|ServiceEpisodeID|^StudyID$|OrderNumber'
+            r'|(Requested|Scheduled|Performed)Procedure\w*ID|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID',
+            'identifies the patient or the visit',
+        ),
+        (
+            r'^Patient(?!Position$|Orientation|IdentityRemoved)|EthnicGroup|Occupation|SmokingStatus|Pregnancy|Menstrual|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson'
+            r'|SpecialNeeds|Diagnos',
+            'describes the patient',
+        ),
+        (
+            r'Institution|Station(?!ary)|AETitle|ApplicationEntityTitle|Department|Facility|Address|Telephone|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization',
+            'names the site',
+        ),
+        (
+            r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel',
+            'tells one device, and so the site, from others',
+        ),
+        (
+            r'Physician|Operator|Performer|Personnel|Requester|Requesting|Observer|Author|ContentCreator|Verifying|Intended',
+            'names or leads to a member of staff',
+        ),
+        (
+            r'Overlay(Data|Comments)|IconImage|GraphicAnnotation|TextObject|UnformattedText|CurveData|AudioSample|EncapsulatedDocument$',
+            'may show or hold text',
+        ),
+        (
+            r'Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel|DerivationDescription',
+            'free text',
+        ),
+        (
+            r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing',
+            'may hold what was removed elsewhere',
+        ),
+    ]
+]
+_by_vr = dict(PN='names a person', DA='a date, which leads to the visit', DT='a date, which leads to the visit',
+              TM='a time, which leads to the visit',
+              AS='describes the patient', LT='free text', ST='free text', UT='free text', UC='free text',
+              UR='an address')
+# the same everywhere
+_general_uid = re.compile(
+    r'(Class|TransferSyntax|CodingScheme|ContextGroupExtensionCreator|Context|MappingResource)UIDs?$')
 
 def _why(keyword, vr=None, private=False): # it could identify somebody; None if it could not
     if private: return 'private: only its maker knows what it holds'
@@ -52,20 +83,27 @@ def _dicom_reveals(ds, parents=''): # (tag, name, value, why) of a dataset and t
         if private and e.tag.is_private_creator: continue
         if e.VR == 'SQ' and not private:
             for item in e.value: yield from _dicom_reveals(item, f'{name} > ')
-        elif e.value not in (None, '', b'') and (why := _why(e.keyword or '', e.VR, private)) and (e.keyword, e.value) != ('BurnedInAnnotation', 'NO'):
+        elif e.value not in (None, '', b'') and (why := _why(e.keyword or '', e.VR,
+                                                             private)) and (e.keyword,
+                                                                            e.value) != ('BurnedInAnnotation', 'NO'):
             yield str(e.tag), name, _shortened(f'{len(e.value)} items' if e.VR == 'SQ' else e.value), why
 
 def _dicom_file_reveals(path):
     import pydicom
     ds = pydicom.dcmread(path, stop_before_pixels=True)
-    if (ds.preamble or b'').strip(b'\0'): yield 'preamble', 'preamble', '128 bytes', 'another program may keep anything in it'
+    if (ds.preamble or b'').strip(b'\0'):
+        yield 'preamble', 'preamble', '128 bytes', 'another program may keep anything in it'
     yield from _dicom_reveals(ds.file_meta)
     yield from _dicom_reveals(ds)
-    if 'BurnedInAnnotation' not in ds and (ds.get('Modality') in ('US', 'ES', 'XC', 'OT', 'SC') or 'ConversionType' in ds):
-        yield '(0028,0301)', 'BurnedInAnnotation', 'absent', 'images of this kind often have text in their pixels, and the file does not say that there is none'
+    if 'BurnedInAnnotation' not in ds and (ds.get('Modality') in ('US', 'ES', 'XC', 'OT', 'SC')
+                                           or 'ConversionType' in ds):
+        yield '(0028,0301)', 'BurnedInAnnotation', 'absent', ('images of this kind often have text in their '
+                                                              'pixels, and the file does not say that there is '
+                                                              'none')
 
 # %% ../../nbs/images/08_privacy.ipynb #5db652b9
-_nifti_text = dict(descrip='free text', aux_file='a file name', db_name='a name', intent_name='free text', data_type='free text')
+_nifti_text = dict(descrip='free text', aux_file='a file name', db_name='a name', intent_name='free text',
+                   data_type='free text')
 
 def _gzip_name(path): # the original file's name, which gzip may have kept
     with open(path, 'rb') as f: head = f.read(1024)
@@ -77,7 +115,8 @@ def _nifti_reveals(path):
     if name := _gzip_name(path): yield 'gzip', 'file name', _shortened(name), 'the name that the file had before'
     header = nib.load(path).header
     for field,why in _nifti_text.items():
-        if field in header and (value := header[field].item().strip(b'\0 ')) not in (b'', b'none'): yield field, field, _shortened(value.decode('latin1')), why
+        if field in header and (value := header[field].item().strip(b'\0 ')) not in (b'', b'none'):
+            yield field, field, _shortened(value.decode('latin1')), why
     for e in getattr(header, 'extensions', []):
         content = e.get_content()
         yield f'extension {e.get_code()}', 'extension', _shortened(content), 'may hold anything, such as a DICOM header'
@@ -102,7 +141,9 @@ def _revealer(path): # the function that lists what a file reveals; None for oth
 
 def what_it_reveals(
     path, # a DICOM or NIfTI file, a JSON sidecar, or a folder that is searched for these
-)->pd.DataFrame: # tag, name, value (shortened, of the first file), why, values (how many different ones), files (how many), file (the first)
+# tag, name, value (shortened, of the first file), why, values (how many different ones), files (how many), file (the
+# first)
+)->pd.DataFrame:
     "What in the headers of files could identify a patient, the staff or the site"
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
@@ -113,5 +154,6 @@ def what_it_reveals(
     for f,read in files:
         with _blame(f):
             for tag,name,value,why in read(f): found.setdefault((tag, name, why), []).append((value, f))
-    rows = [(tag, name, vs[0][0], why, len({v for v,_ in vs}), len({f for _,f in vs}), str(vs[0][1])) for (tag,name,why),vs in found.items()]
+    rows = [(tag, name, vs[0][0], why, len({v for v,_ in vs}), len({f for _,f in vs}), str(vs[0][1]))
+            for (tag,name,why),vs in found.items()]
     return pd.DataFrame(rows, columns=['tag', 'name', 'value', 'why', 'values', 'files', 'file'])

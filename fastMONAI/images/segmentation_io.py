@@ -27,11 +27,13 @@ from .vision_core import GridTensor, MedImage, MedMask
 def _highdicom():
     "highdicom, or one line that says how to get it"
     try: import highdicom
-    except ImportError as e: raise ImportError('DICOM segmentation objects need highdicom: pip install "fastMONAI[dicom]"') from e
+    except ImportError as e:
+        raise ImportError('DICOM segmentation objects need highdicom: pip install "fastMONAI[dicom]"') from e
     return highdicom
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #1c887079
-_category_lists = dict(MorphologicallyAbnormalStructure=7194, AnatomicalStructure=7192, Tissue=7191, PhysicalObject=7193, BodySubstance=7197,
+_category_lists = dict(MorphologicallyAbnormalStructure=7194, AnatomicalStructure=7192, Tissue=7191,
+                       PhysicalObject=7193, BodySubstance=7197,
                        Substance=7198, Function=7195) # context groups of the types in each category
 
 @lru_cache(maxsize=1)
@@ -47,7 +49,8 @@ def _property_types(): # {keyword in lower case: (type, category)}, and the same
 
 def _find_type(key): # (type, category) of a name in lower case without spaces; None if the standard has none
     from pydicom.sr.codedict import codes
-    for british,american in dict(tumour='tumor', oedema='edema', haem='hem').items(): key = key.replace(british, american)
+    for british,american in dict(tumour='tumor', oedema='edema', haem='hem').items():
+        key = key.replace(british, american)
     for k in filter(None, [key, key.removesuffix('s')]):
         if k in _property_types(): return _property_types()[k]
         synonyms = [getattr(codes.SCT, w) for w in codes.SCT.dir(k) if w.lower() == k]
@@ -75,7 +78,9 @@ def segment_codes(
 # %% ../../nbs/images/07_segmentation_io.ipynb #d0581ba0
 def _class_table(classes, colors, n_labels): # {label: dict(name, color in 0..255, …)} without the background
     if classes is None: classes = [f'label {i}' for i in range(n_labels + 1)]
-    if isinstance(classes, str): raise TypeError(f'classes is a list of names from 0 (background) on, or a dictionary from label to name, not {classes!r}')
+    if isinstance(classes, str):
+        raise TypeError('classes is a list of names from 0 (background) on, or a dictionary from label to name, '
+                        f'not {classes!r}')
     items = classes.items() if isinstance(classes, dict) else enumerate(classes)
     table = {int(k): dict(v) if isinstance(v, dict) else dict(name=str(v)) for k,v in items if int(k) != 0}
     for k,c in table.items():
@@ -85,8 +90,10 @@ def _class_table(classes, colors, n_labels): # {label: dict(name, color in 0..25
     defaults = (label_colors(max(table, default=0))[:,:3]*255).round().astype(int).tolist()
     if colors is not None and not isinstance(colors, dict): colors = dict(enumerate(colors))
     if missing := [k for k in table if colors is not None and k not in colors]:
-        raise ValueError(f'colors has none for labels {missing[:5]}: give one [r, g, b] for each class, the background included, or a dictionary from label to color')
-    for k,c in table.items(): c['color'] = [int(v) for v in (colors[k] if colors is not None else c.get('color', defaults[k]))[:3]]
+        raise ValueError(f'colors has none for labels {missing[:5]}: give one [r, g, b] for each class, the '
+                         'background included, or a dictionary from label to color')
+    for k,c in table.items():
+        c['color'] = [int(v) for v in (colors[k] if colors is not None else c.get('color', defaults[k]))[:3]]
     return table
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #9c866502
@@ -96,7 +103,8 @@ def _shares_voxels(part, whole, tol=.05): # grids of three axes; `tol` in voxels
     along = np.rint(turn) # each axis of `part` in steps along those of `whole`
     ends = whole.to_voxel(part.corners())
     return bool((np.abs(along[:,last > 0]).sum(0) == 1).all() and (np.abs(turn - along)*last).sum(1).max() < tol
-                and np.abs(ends - np.rint(ends)).max() < tol and (ends > -tol).all() and (ends < np.array(whole.shape) - 1 + tol).all())
+                and np.abs(ends - np.rint(ends)).max() < tol and (ends > -tol).all()
+                and (ends < np.array(whole.shape) - 1 + tol).all())
 
 def _as_volume(geometry): # a 2D grid as one of a single slice
     return geometry if geometry.ndim == 3 else Geometry((*geometry.shape, 1), geometry.affine)
@@ -105,9 +113,11 @@ def _on_grid(x, src, dst, resample=False): # (C, *src.shape) -> (C, *dst.shape)
     "Labels where the grid `dst` has them, background elsewhere"
     a, b = _as_volume(src), _as_volume(dst)
     if not (resample or _shares_voxels(a, b)):
-        raise ValueError(f'the mask lies on another grid, {src}, than the series, {dst}; pass resample=True to resample it by nearest neighbour')
+        raise ValueError(f'the mask lies on another grid, {src}, than the series, {dst}; pass resample=True to '
+                         'resample it by nearest neighbour')
     out = _resample(x.reshape(len(x), *a.shape), a, b, 'nearest', fill=0)
-    if x.any() and not out.any(): raise ValueError(f'no labelled voxel of the mask, {src}, lies on the grid of the series, {dst}')
+    if x.any() and not out.any():
+        raise ValueError(f'no labelled voxel of the mask, {src}, lies on the grid of the series, {dst}')
     return out.reshape(len(x), *dst.shape)
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #bcd8b70d
@@ -118,19 +128,23 @@ def _label_map(mask): # ((1, *spatial) int32 numpy array, Geometry)
         raise TypeError(f'mask is a MedMask, the path of one, or (array, Geometry), not {type(mask).__name__}')
     x, geometry = mask[0].detach().cpu().numpy() if torch.is_tensor(mask[0]) else np.asarray(mask[0]), mask[1]
     if x.shape == geometry.shape: x = x[None]
-    if x.shape != (1, *geometry.shape): raise ValueError(f'a mask of shape {x.shape} is no label map on a grid of shape {geometry.shape}: expected (1, *shape)')
+    if x.shape != (1, *geometry.shape):
+        raise ValueError(f'a mask of shape {x.shape} is no label map on a grid of shape {geometry.shape}: '
+                         'expected (1, *shape)')
     whole = x if x.dtype.kind in 'biu' else np.rint(x)
     if not np.isfinite(whole).all() or (whole != x).any() or whole.min() < 0 or whole.max() > 65535:
-        raise ValueError(f'a mask holds whole numbers from 0 to 65535, not values such as those from {x.min():g} to {x.max():g}')
+        raise ValueError(f'a mask holds whole numbers from 0 to 65535, not values such as those from {x.min():g} '
+                         f'to {x.max():g}')
     return whole.astype(np.int32), geometry
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #608431d4
 _patient_and_study = '''PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber StudyID ReferringPhysicianName
-    PositionReferenceIndicator'''.split() # must be present, may be empty
+    PositionReferenceIndicator'''.split()  # must be present, may be empty
 _references = 'StudyInstanceUID SeriesInstanceUID SOPClassUID SOPInstanceUID'.split() # must have a value
 _conditional = '''SpecificCharacterSet PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence FrameOfReferenceUID
     Modality SeriesNumber NumberOfFrames Rows Columns SliceThickness PatientOrientation LossyImageCompression LossyImageCompressionRatio
-    LossyImageCompressionMethod'''.split() # taken where they are
+    LossyImageCompressionMethod'''.split()  # taken where they are
+
 
 def _source_header(path): # of one file of the series: what a segmentation needs of it, and no more
     import pydicom
@@ -162,12 +176,15 @@ def _place(ds, frames, step): # say, in an image's own fields and as a multi-fra
 def _set_frame_of_reference(series, headers, placed): # one UID for all; none where the frames have no place
     from pydicom.uid import generate_uid
     uids = {h.get('FrameOfReferenceUID') or '' for h in headers}
-    if len(uids) > 1: raise ImageError(f'{series}: its images lie in {len(uids)} frames of reference; a segmentation has one')
+    if len(uids) > 1:
+        raise ImageError(f'{series}: its images lie in {len(uids)} frames of reference; a segmentation has one')
     if not placed:
         for h in headers: h.pop('FrameOfReferenceUID', None)
     elif uids == {''}:
-        warnings.warn(f'{series}: has no FrameOfReferenceUID; the segmentation gets one made from the UID of the series', stacklevel=4)
-        for h in headers: h.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(h.SeriesInstanceUID), 'FrameOfReferenceUID'])
+        warnings.warn(f'{series}: has no FrameOfReferenceUID; the segmentation gets one made from the UID of the '
+                      'series', stacklevel=4)
+        for h in headers:
+            h.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(h.SeriesInstanceUID), 'FrameOfReferenceUID'])
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #5110208d
 def _source_images(series):
@@ -176,7 +193,9 @@ def _source_images(series):
     if not series.exists(): raise FileNotFoundError(f'{series}: no such file or folder')
     frames, geometry = _dicom_geometry(series, _image_frames(series))
     a, b, c = geometry.affine[:3,:3].T
-    step = float(abs(c @ np.cross(a, b)) / np.linalg.norm(np.cross(a, b))) if geometry.ndim == 3 else frames[0].thickness # along the normal
+    # along the normal
+    step = float(abs(c @ np.cross(a, b)) / np.linalg.norm(np.cross(a,
+                                                                   b))) if geometry.ndim == 3 else frames[0].thickness
     placed = frames[0].position is not None and frames[0].orientation is not None
     frames = [replace(f, orientation=frames[0].orientation, spacing=frames[0].spacing) for f in frames]
     by_file = {}
@@ -202,7 +221,8 @@ class Equipment:
 def _coded(code): # a code of highdicom's from (scheme, value, meaning)
     from pydicom.sr.coding import Code
     if isinstance(code, Code) or hasattr(code, 'CodeMeaning'): return code
-    if len(code) != 3: raise ValueError(f'a code is (scheme, value, meaning), such as ("SCT", "10200004", "Liver"), not {code!r}')
+    if len(code) != 3:
+        raise ValueError(f'a code is (scheme, value, meaning), such as ("SCT", "10200004", "Liver"), not {code!r}')
     scheme, value, meaning = map(str, code)
     return Code(value, scheme, meaning)
 
@@ -210,9 +230,11 @@ def _description(number, cls, equipment): # of one segment
     hd = _highdicom()
     from pydicom.sr.codedict import codes
     cls = segment_codes(cls['name']) | cls
-    algorithm = hd.AlgorithmIdentificationSequence(equipment.algorithm, codes.DCM.ArtificialIntelligence, equipment.algorithm_version)
+    algorithm = hd.AlgorithmIdentificationSequence(equipment.algorithm, codes.DCM.ArtificialIntelligence,
+                                                   equipment.algorithm_version)
     automatic = equipment.algorithm_type != 'MANUAL'
-    description = hd.seg.SegmentDescription(number, cls['name'], _coded(cls['category']), _coded(cls['type']), equipment.algorithm_type,
+    description = hd.seg.SegmentDescription(number, cls['name'], _coded(cls['category']), _coded(cls['type']),
+                                            equipment.algorithm_type,
         algorithm if automatic else None, display_color=hd.color.CIELabColor.from_rgb(*cls['color']))
     if cls.get('modifier'):
         modifier = hd.sr.CodedConcept.from_code(_coded(cls['modifier']))
@@ -221,11 +243,14 @@ def _description(number, cls, equipment): # of one segment
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #f15b7077
 def _check_labels(table, found, kind): # the labels `found` in a mask against the classes
-    if unknown := [k for k in found if k not in table]: raise ValueError(f'the mask holds labels {unknown[:5]}, of which classes has none: it names {list(table)[:10]}')
-    if not table: raise ValueError('classes names no label beside the background: a segmentation object describes at least one')
+    if unknown := [k for k in found if k not in table]:
+        raise ValueError(f'the mask holds labels {unknown[:5]}, of which classes has none: it names {list(table)[:10]}')
+    if not table:
+        raise ValueError('classes names no label beside the background: a segmentation object describes at least one')
     if kind not in ('BINARY', 'LABELMAP'): raise ValueError(f"kind must be 'BINARY' or 'LABELMAP', not {kind!r}")
     if kind == 'BINARY' and sorted(table) != list(range(1, len(table)+1)):
-        raise ValueError(f"labels {sorted(table)[:10]}: a BINARY object numbers its segments 1, 2, 3, …; name the labels between too, or pass kind='LABELMAP'")
+        raise ValueError(f"labels {sorted(table)[:10]}: a BINARY object numbers its segments 1, 2, 3, …; name "
+                         "the labels between too, or pass kind='LABELMAP'")
 
 def _frames_of(labels, geometry, slices): # (frames, rows, columns) uint16, in the order of the source's frames
     axes = (2,1,0) if geometry.ndim == 3 else (2,0,1)
@@ -236,7 +261,9 @@ def write_seg(
     path, # of the file to write
     mask, # MedMask, the path of one, or (array, Geometry); on the series' grid in any axis order, or a part of it
     series, # the DICOM series: its folder, one of its files, or a multi-frame file
-    classes=None, # names from 0 (background) on, or {label: name}; a name may be a dict(name, category, type, modifier, color) with codes (scheme, value, meaning)
+    # names from 0 (background) on, or {label: name}; a name may be a dict(name, category, type, modifier, color) with
+    # codes (scheme, value, meaning)
+    classes=None,
     colors=None, # [r, g, b] (0 to 255) from 0 (background) on, or {label: color}
     *,
     kind:str='BINARY', # one bit a segment, which every reader knows; or 'LABELMAP', one number a pixel, of 2024
@@ -245,8 +272,8 @@ def write_seg(
     description:str='Segmentation', # of the new series
     series_number:int|None=None, # of the new series; None: 1000 more than the source's
 )->Path:
-    """Write labels as a DICOM segmentation object of a series' study, on that series' frames. ValueError if `path` is an
-    input: the mask's file, or a file of the series"""
+    """Write labels as a DICOM segmentation object of a series' study, on that series' frames. ValueError if `path` is
+    an input: the mask's file, or a file of the series"""
     refuse_overwriting(path, [mask, series])
     if Path(path).exists(): refuse_overwriting(path, [f.path for f in _image_frames(series)])
     hd, equipment = _highdicom(), equipment or Equipment()
@@ -261,15 +288,19 @@ def write_seg(
         frames, positions = frames[:1], [hd.PlanePositionSequence('PATIENT', headers[0].ImagePositionPatient)]
     segments = [_description(k, table[k], equipment) for k in sorted(table)]
     with _blame(series), warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'The string .* is unlikely to represent the intended person name') # and would show it
+        # and would show it
+        warnings.filterwarnings('ignore', 'The string .* is unlikely to represent the intended person name')
         seg = hd.seg.Segmentation(
             headers, frames, kind, segments, plane_positions=positions, omit_empty_frames=bool(found),
             series_instance_uid=hd.UID(), sop_instance_uid=hd.UID(), instance_number=1, series_description=description,
             series_number=int(headers[0].get('SeriesNumber') or 0) + 1000 if series_number is None else series_number,
-            manufacturer=equipment.manufacturer, manufacturer_model_name=equipment.model, device_serial_number=equipment.serial_number,
-            software_versions=equipment.algorithm_version, content_label='SEGMENTATION', specific_character_set='ISO_IR 192')
+            manufacturer=equipment.manufacturer, manufacturer_model_name=equipment.model,
+            device_serial_number=equipment.serial_number,
+            software_versions=equipment.algorithm_version, content_label='SEGMENTATION',
+            specific_character_set='ISO_IR 192')
     seg.ContentCreatorName = '' # must be present
-    if 'FrameOfReferenceUID' not in seg: seg.PatientOrientation = headers[0].get('PatientOrientation', '') # instead of a place
+    # instead of a place
+    if 'FrameOfReferenceUID' not in seg: seg.PatientOrientation = headers[0].get('PatientOrientation', '')
     return _save_dicom(seg, Path(path))
 
 def _save_dicom(ds, path): # in one step
@@ -279,13 +310,16 @@ def _save_dicom(ds, path): # in one step
 # %% ../../nbs/images/07_segmentation_io.ipynb #55e732b5
 def _seg_classes(seg): # {label: what `write_seg` takes as a class}
     hd, classes = _highdicom(), {}
-    def code(c): return c.get('CodingSchemeDesignator', ''), c.get('CodeValue') or c.get('LongCodeValue') or c.get('URNCodeValue'), c.CodeMeaning
+    def code(c):
+        return c.get('CodingSchemeDesignator',
+                     ''), c.get('CodeValue') or c.get('LongCodeValue') or c.get('URNCodeValue'), c.CodeMeaning
     for d in seg.SegmentSequence:
         if not d.SegmentNumber: continue # a label map's background
         kind = d.SegmentedPropertyTypeCodeSequence[0]
         c = dict(name=d.SegmentLabel, category=code(d.SegmentedPropertyCategoryCodeSequence[0]), type=code(kind))
         if modifiers := kind.get('SegmentedPropertyTypeModifierCodeSequence'): c['modifier'] = code(modifiers[0])
-        if lab := d.get('RecommendedDisplayCIELabValue'): c['color'] = list(hd.color.CIELabColor.from_dicom_value(list(lab)).to_rgb(clip=True))
+        if lab := d.get('RecommendedDisplayCIELabValue'):
+            c['color'] = list(hd.color.CIELabColor.from_dicom_value(list(lab)).to_rgb(clip=True))
         classes[int(d.SegmentNumber)] = c
     return classes
 
@@ -300,7 +334,9 @@ def _same_fields(seg, sequence, keyword): # the value that all frames have
     if any(v != values[0] for v in values): raise ValueError(f'its frames differ in {keyword}; a volume needs one')
     return values[0]
 
-def _stack(positions, normal, step): # frames' LPS positions, step along the normal or None -> (slice of each frame, LPS vector from slice to slice, position of slice 0)
+# frames' LPS positions, step along the normal or None -> (slice of each frame, LPS vector from slice to slice,
+# position of slice 0)
+def _stack(positions, normal, step):
     p = np.array(positions, float)
     where, back = np.unique((p @ normal).round(3), return_inverse=True)
     gaps = np.diff(where)
@@ -313,23 +349,31 @@ def _stack(positions, normal, step): # frames' LPS positions, step along the nor
         raise ValueError(f'its frames are not at equal steps in a line: up to {off:.3g} mm off steps of {step:.4g} mm')
     return k, vector, first
 
-def _seg_grid(seg): # (slice of each frame, Geometry); a geometry of one image, rows first, if the frames do not say where they lie
-    positions, cosines = _frame_fields(seg, 'PlanePositionSequence', 'ImagePositionPatient'), _same_fields(seg, 'PlaneOrientationSequence', 'ImageOrientationPatient')
+# (slice of each frame, Geometry); a geometry of one image, rows first, if the frames do not say where they lie
+def _seg_grid(seg):
+    positions, cosines = _frame_fields(seg, 'PlanePositionSequence',
+                                       'ImagePositionPatient'), _same_fields(seg, 'PlaneOrientationSequence',
+                                                                             'ImageOrientationPatient')
     down, right = map(float, _same_fields(seg, 'PixelMeasuresSequence', 'PixelSpacing') or (1, 1))
     if cosines is None or None in positions:
-        return np.zeros(len(positions), int), Geometry((seg.Rows, seg.Columns), [[0,-right,0,0], [-down,0,0,0], [0,0,1,0], [0,0,0,1]])
+        return np.zeros(len(positions), int), Geometry((seg.Rows, seg.Columns),
+                                                       [[0,-right,0,0], [-down,0,0,0], [0,0,1,0], [0,0,0,1]])
     x, y = np.reshape(cosines, (2,3)).astype(float)
-    k, vector, first = _stack(positions, np.cross(x, y), _same_fields(seg, 'PixelMeasuresSequence', 'SpacingBetweenSlices'))
+    k, vector, first = _stack(positions, np.cross(x, y),
+                              _same_fields(seg, 'PixelMeasuresSequence', 'SpacingBetweenSlices'))
     affine = np.eye(4)
     affine[:3] = np.stack([x*right, y*down, vector, first], 1)
     return k, Geometry((seg.Columns, seg.Rows, k.max()+1), _lps @ affine)
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #87ae6a1c
-def _seg_labels(frames, numbers, slices, found): # (1, slices, rows, columns) from a BINARY object's frames, or from a LABELMAP's, whose numbers are None
+# (1, slices, rows, columns) from a BINARY object's frames, or from a LABELMAP's, whose numbers are None
+def _seg_labels(frames, numbers, slices, found):
     out = np.zeros((1, max(slices)+1, *frames.shape[1:]), np.uint16)
     for frame,number,k in zip(frames, numbers, slices):
         if number is None: frame, number = frame*np.isin(frame, found), 1 # a number that names no segment is background
-        if out[0,k][frame > 0].any(): raise ValueError('its segments overlap, which a label map cannot hold; pass channels=True for one channel a segment')
+        if out[0,k][frame > 0].any():
+            raise ValueError('its segments overlap, which a label map cannot hold; pass channels=True for one '
+                             'channel a segment')
         out[0,k] += frame.astype(np.uint16)*np.uint16(number)
     return out
 
@@ -337,15 +381,19 @@ def _seg_channels(frames, numbers, slices, found, largest): # (K, slices, rows, 
     out = np.zeros((len(found), max(slices)+1, *frames.shape[1:]), np.float32)
     for frame,number,k in zip(frames, numbers, slices):
         for channel,label in zip(out, found):
-            if number in (None, label): np.maximum(channel[k], (frame == label) if number is None else frame/largest, out=channel[k])
+            if number in (None, label):
+                np.maximum(channel[k], (frame == label) if number is None else frame/largest, out=channel[k])
     return out
 
-def _seg_voxels(seg, found, channels): # (array, Geometry) as an image is read: columns, rows and slices, or for one that lies nowhere rows and columns
+# (array, Geometry) as an image is read: columns, rows and slices, or for one that lies nowhere rows and columns
+def _seg_voxels(seg, found, channels):
     slices, geometry = _seg_grid(seg)
     numbers = _frame_fields(seg, 'SegmentIdentificationSequence', 'ReferencedSegmentNumber')
-    if geometry.ndim == 2 and len(set(numbers)) < len(numbers): raise ValueError(f'does not say where its {len(numbers)} frames lie')
+    if geometry.ndim == 2 and len(set(numbers)) < len(numbers):
+        raise ValueError(f'does not say where its {len(numbers)} frames lie')
     frames = seg.pixel_array.reshape(len(numbers), seg.Rows, seg.Columns)
-    x = _seg_channels(frames, numbers, slices, found, seg.get('MaximumFractionalValue', 1)) if channels else _seg_labels(frames, numbers, slices, found)
+    x = _seg_channels(frames, numbers, slices, found,
+                      seg.get('MaximumFractionalValue', 1)) if channels else _seg_labels(frames, numbers, slices, found)
     return (x.transpose(0,3,2,1) if geometry.ndim == 3 else x[:,0]), geometry
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #e300dd38
@@ -360,16 +408,20 @@ def read_seg(
     with _blame(path): seg = hd.seg.segread(path)
     if seg.is_tiled: raise ImageError(f'{path}: is a segmentation of a tiled slide, which is not read here')
     if seg.segmentation_type.value == 'FRACTIONAL' and not channels:
-        raise ImageError(f'{path}: holds fractions (FRACTIONAL), which are no labels; pass channels=True for one channel a segment')
+        raise ImageError(f'{path}: holds fractions (FRACTIONAL), which are no labels; pass channels=True for one '
+                         'channel a segment')
     classes = _seg_classes(seg)
     if (padding := seg.get('PixelPaddingValue')) in classes:
-        raise ImageError(f'{path}: label {padding} is a segment and its padding value too, so the slices it leaves out would all be {padding}; this is not read here')
+        raise ImageError(f'{path}: label {padding} is a segment and its padding value too, so the slices it '
+                         f'leaves out would all be {padding}; this is not read here')
     with _blame(path): x, geometry = _seg_voxels(seg, list(classes), channels)
     if series is not None:
         dst = read_header(series).geometry
-        if not _shares_voxels(_as_volume(geometry), _as_volume(dst)): raise ImageError(f'{path}: lies on another grid, {geometry}, than {series}, {dst}')
+        if not _shares_voxels(_as_volume(geometry), _as_volume(dst)):
+            raise ImageError(f'{path}: lies on another grid, {geometry}, than {series}, {dst}')
         x, geometry = _on_grid(x.astype(np.float32), geometry, dst), dst
-    return (MedImage if channels else MedMask)(torch.from_numpy(np.ascontiguousarray(x, np.float32)), geometry.affine), classes
+    return (MedImage if channels else MedMask)(torch.from_numpy(np.ascontiguousarray(x, np.float32)),
+                                               geometry.affine), classes
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #7a74d1a3
 def _lines(path, lines): return write_text(path, '\n'.join(lines) + '\n') # `path` back
@@ -382,7 +434,8 @@ def write_color_table(
     "Write the names and colors of labels for 3D Slicer"
     table = _class_table(classes, colors, 0)
     rows = [f"{k} {c['name'].replace(' ', '_')} {' '.join(map(str, c['color']))} 255" for k,c in sorted(table.items())]
-    return _lines(path, [f'# Color table file {Path(path).name}', f'# {len(rows) + 1} values', '0 Background 0 0 0 0', *rows])
+    return _lines(path, [f'# Color table file {Path(path).name}', f'# {len(rows) + 1} values', '0 Background 0 0 0 0',
+                         *rows])
 
 def write_label_description(
     path, # of the file to write, .label or .txt
@@ -390,9 +443,12 @@ def write_label_description(
     colors=None, # [r, g, b] (0 to 255) from 0 (background) on, or {label: color}
 )->Path:
     "Write the names and colors of labels for ITK-SNAP"
-    def row(label, name, color, on): return f'{label:5} {color[0]:5} {color[1]:4} {color[2]:4} {on:8} {on:2} {on:2}    "{name}"'
-    rows = [row(k, c['name'].replace('"', "'"), c['color'], 1) for k,c in sorted(_class_table(classes, colors, 0).items())]
-    return _lines(path, ['# ITK-SnAP Label Description File', '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL', row(0, 'Clear Label', [0,0,0], 0), *rows])
+    def row(label, name, color, on):
+        return f'{label:5} {color[0]:5} {color[1]:4} {color[2]:4} {on:8} {on:2} {on:2}    "{name}"'
+    rows = [row(k, c['name'].replace('"', "'"), c['color'], 1) for k,
+            c in sorted(_class_table(classes, colors, 0).items())]
+    return _lines(path, ['# ITK-SnAP Label Description File', '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL',
+                         row(0, 'Clear Label', [0,0,0], 0), *rows])
 
 def write_label_names(
     mask_path, # of the mask, such as case1.nii.gz
@@ -401,4 +457,5 @@ def write_label_names(
 )->tuple: # paths of case1.ctbl for 3D Slicer and case1.label for ITK-SNAP
     "Write the names and colors of a mask's labels beside it, for both viewers"
     path = Path(mask_path)
-    return write_color_table(path.with_name(f'{_stem(path)}.ctbl'), classes, colors), write_label_description(path.with_name(f'{_stem(path)}.label'), classes, colors)
+    return write_color_table(path.with_name(f'{_stem(path)}.ctbl'), classes,
+                             colors), write_label_description(path.with_name(f'{_stem(path)}.label'), classes, colors)

@@ -23,7 +23,8 @@ from .image_io import read_image, settle_nonfinite, source_files, write_image
 from .vision_plot import find_max_slice, label_colors, show_med_img
 
 # %% ../../nbs/images/06_vision_core.ipynb #642a7564
-_elementwise = set('''add sub subtract rsub mul multiply div divide true_divide floor_divide remainder fmod pow float_power square sqrt rsqrt
+_elementwise = set(
+    '''add sub subtract rsub mul multiply div divide true_divide floor_divide remainder fmod pow float_power square sqrt rsqrt
     reciprocal neg negative positive abs absolute sign sgn exp exp2 expm1 log log1p log2 log10 sin cos tanh sigmoid logit erf relu
     leaky_relu gelu silu softplus dropout round floor ceil trunc frac clamp clip clamp_min clamp_max maximum minimum fmax fmin
     lerp addcmul addcdiv nan_to_num isnan isinf isfinite isposinf isneginf eq ne lt le gt ge not_equal greater less
@@ -33,7 +34,8 @@ _elementwise = set('''add sub subtract rsub mul multiply div divide true_divide 
     zeros_like ones_like full_like empty_like rand_like randn_like
     __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __div__ __rdiv__ __floordiv__ __rfloordiv__
     __mod__ __rmod__ __pow__ __rpow__ __neg__ __pos__ __abs__ __invert__ __and__ __rand__ __or__ __ror__ __xor__ __rxor__
-    __eq__ __ne__ __lt__ __le__ __gt__ __ge__'''.split())
+    __eq__ __ne__ __lt__ __le__ __gt__ __ge__'''.split()
+)
 
 # %% ../../nbs/images/06_vision_core.ipynb #166b90f3
 def _affine_in(x): return getattr(x, '__dict__', {}).get('_affine')
@@ -120,7 +122,8 @@ def _rule_parts(args, kwargs):
     x, dim = args[0], (kwargs or {}).get('dim', args[-1] if len(args) == 3 else 0)
     return 'parts' if dim == 0 and x.affine.ndim == 3 else None
 
-_rules = dict(__getitem__=_rule_getitem, flip=_rule_flip, stack=_rule_stack, cat=_rule_cat, concat=_rule_cat, unsqueeze=_rule_unsqueeze,
+_rules = dict(__getitem__=_rule_getitem, flip=_rule_flip, stack=_rule_stack, cat=_rule_cat, concat=_rule_cat,
+              unsqueeze=_rule_unsqueeze,
               squeeze=_rule_squeeze, split=_rule_parts, chunk=_rule_parts, tensor_split=_rule_parts)
 
 # %% ../../nbs/images/06_vision_core.ipynb #6000c973
@@ -131,7 +134,8 @@ def _result_affine(func, args, kwargs, ref, out):
     if name == 'unbind':
         dim = (kwargs or {}).get('dim', args[1] if len(args) > 1 else 0)
         return 'parts' if dim == 0 and ref.affine.ndim == 3 else None
-    if name in _rules: return _rules[name](args, kwargs) if name in ('stack', 'cat', 'concat') or args[0] is ref else None
+    if name in _rules:
+        return _rules[name](args, kwargs) if name in ('stack', 'cat', 'concat') or args[0] is ref else None
     if name not in _elementwise or not isinstance(out, Tensor) or out.shape != ref.shape: return None
     others = (o.affine for o in _tensors(args) if o is not ref and o.affine is not None and o.shape == ref.shape)
     return ref.affine if all(_same_affine(ref.affine, o) for o in others) else None
@@ -148,7 +152,8 @@ class GridTensor(TensorBase):
         if v is not None:
             v = np.array(v, dtype=np.float64)
             if v.shape not in ((4,4), (len(self),4,4)):
-                raise ValueError(f'affine has shape {v.shape}; expected (4, 4), or ({len(self)}, 4, 4) for a batch of {len(self)}')
+                raise ValueError(f'affine has shape {v.shape}; expected (4, 4), or ({len(self)}, 4, 4) for a '
+                                 f'batch of {len(self)}')
             v.flags.writeable = False
         self.__dict__['_affine'] = v
 
@@ -173,7 +178,8 @@ class GridTensor(TensorBase):
     def set_meta(self, x, as_copy=False):
         "Take the affine of `x` if this tensor is the very same memory under another type, as after fastai's `cast`"
         affine = _affine_in(x)
-        if affine is not None and self.affine is None and self.shape == x.shape and self.data_ptr() == x.data_ptr(): self.affine = affine
+        if affine is not None and self.affine is None and self.shape == x.shape and self.data_ptr() == x.data_ptr():
+            self.affine = affine
 
 # %% ../../nbs/images/06_vision_core.ipynb #e28f85dc
 def _untracked(func, ref, out):
@@ -229,13 +235,16 @@ class MedBase(GridTensor):
     @property
     def geometry(self):
         "The grid of an item: its spatial shape and affine"
-        if self.affine is None: raise ValueError(f'this {type(self).__name__} has no affine: open it with create(path), or give affine=')
+        if self.affine is None:
+            raise ValueError(f'this {type(self).__name__} has no affine: open it with create(path), or give affine=')
         if self.is_batch: raise ValueError('a batch holds one geometry an item: ask batch[i].geometry')
         return Geometry(tuple(self.shape[1:]), self.affine)
 
     def __repr__(self):
-        where = 'no affine' if self.affine is None else f'spacing={_rounded(self.spacing)}, orientation={self.orientation!r}'
-        return f'{type(self).__name__}(shape={tuple(self.shape)}, dtype={str(self.dtype)[6:]}, device={self.device}, {where})'
+        where = 'no affine' if self.affine is None else (f'spacing={_rounded(self.spacing)}, '
+                                                         f'orientation={self.orientation!r}')
+        return (f'{type(self).__name__}(shape={tuple(self.shape)}, dtype={str(self.dtype)[6:]}, '
+                f'device={self.device}, {where})')
     __str__ = __repr__
     def __format__(self, spec): return repr(self) if self.ndim else super().__format__(spec)
 
@@ -252,7 +261,8 @@ class MedImage(MedBase):
         **kwargs, # As `show_med_img`
     ):
         "Draw one slice with the true aspect ratio; returns the axis"
-        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane, **kwargs)
+        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index,
+                            anatomical_plane=anatomical_plane, **kwargs)
 
 class MedMask(MedBase):
     "A label map: (1, X, Y, Z) or (1, H, W), interpolated by nearest neighbour"
@@ -268,9 +278,12 @@ class MedMask(MedBase):
     ):
         "Draw one slice of labels with the true aspect ratio, over what `ctx` already shows; returns the axis"
         n = int(self.max())
-        if slice_index is None and self.ndim == 4: slice_index = find_max_slice(self, anatomical_plane, affine=self.affine)
-        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane, alpha=alpha,
-                            cmap=ListedColormap(label_colors(n, cmap)), vmin=-.5, vmax=n+.5, interpolation='nearest', **kwargs)
+        if slice_index is None and self.ndim == 4:
+            slice_index = find_max_slice(self, anatomical_plane, affine=self.affine)
+        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index,
+                            anatomical_plane=anatomical_plane, alpha=alpha,
+                            cmap=ListedColormap(label_colors(n, cmap)), vmin=-.5, vmax=n+.5, interpolation='nearest',
+                            **kwargs)
 
 # %% ../../nbs/images/06_vision_core.ipynb #7517bd84
 from fastcore.basics import patch, patch_to
@@ -297,10 +310,13 @@ def resample(self:MedBase,
 def _label_type(x):
     "The smallest unsigned integer that holds labels"
     lo, hi = (o.item() for o in x.aminmax())
-    if not 0 <= lo <= hi < 2**16 or x.is_floating_point() and (x != x.round()).any(): raise ValueError(f'a mask holds labels, whole numbers from 0 on, and this one has values from {lo:.4g} to {hi:.4g}: dtype=np.float32 writes them as they are')
+    if not 0 <= lo <= hi < 2**16 or x.is_floating_point() and (x != x.round()).any():
+        raise ValueError(f'a mask holds labels, whole numbers from 0 on, and this one has values from {lo:.4g} '
+                         f'to {hi:.4g}: dtype=np.float32 writes them as they are')
     return np.uint8 if hi < 256 else np.uint16
 
-def _beside(path): return [Path(path).with_suffix(s) for s in ('.raw', '.zraw')] if str(path).lower().endswith('.mhd') else []
+def _beside(path):
+    return [Path(path).with_suffix(s) for s in ('.raw', '.zraw')] if str(path).lower().endswith('.mhd') else []
 
 def _read_from(x, path): # the files; where one is written beside `path`, with those beside the header too
     opened = x.__dict__.get('_opened', [])
@@ -314,8 +330,8 @@ def save(self:MedBase,
     *,
     overwrite:bool=False, # May a file that this item was opened from be replaced?
 ):
-    """Write an item with its affine. ValueError for the file that it, or what it was made of, was opened from, unless `overwrite`;
-    ImageError for what the file cannot hold"""
+    """Write an item with its affine. ValueError for the file that it, or what it was made of, was opened from, unless
+    `overwrite`; ImageError for what the file cannot hold"""
     if not overwrite: refuse_overwriting([path, *_beside(path)], _read_from(self, path))
     if dtype is None and self._mode == 'nearest': dtype = _label_type(self.as_subclass(Tensor))
     return write_image(path, self.as_subclass(Tensor).cpu().numpy(), self.geometry, dtype=dtype, like=like)
@@ -323,10 +339,13 @@ def save(self:MedBase,
 # %% ../../nbs/images/06_vision_core.ipynb #7ee32503
 def _channels_first(x):
     "An array or tensor of 2 to 4 axes as (C, H, W) or (C, X, Y, Z)"
-    if x.is_complex(): raise ValueError('an array of complex numbers is no image: give magnitude, or real and imaginary parts as channels')
+    if x.is_complex():
+        raise ValueError('an array of complex numbers is no image: give magnitude, or real and imaginary parts '
+                         'as channels')
     if x.ndim == 2 or (x.ndim == 3 and not (x.shape[0] <= 4 < min(x.shape[1:]))): return x[None]
     if x.ndim in (3, 4): return x
-    raise ValueError(f'an array of shape {tuple(x.shape)} is no image: expected (H, W), (C, H, W), (X, Y, Z) or (C, X, Y, Z)')
+    raise ValueError(f'an array of shape {tuple(x.shape)} is no image: expected (H, W), (C, H, W), (X, Y, Z) or '
+                     '(C, X, Y, Z)')
 
 def _read_channels(cls, paths, nonfinite, grids):
     "Open `paths` and put their channels on the first one's grid"
@@ -336,12 +355,14 @@ def _read_channels(cls, paths, nonfinite, grids):
     for p,o in zip(paths[1:], others):
         if o.geometry.close_to(first.geometry): continue
         found = f'channel {p} ({_grid_words(o)}) lies on another grid than {paths[0]} ({_grid_words(first)})'
-        if grids == 'error' or o.n_spatial != first.n_spatial: raise ValueError(f"{found}: resample it first, or allow grids='resample'")
+        if grids == 'error' or o.n_spatial != first.n_spatial:
+            raise ValueError(f"{found}: resample it first, or allow grids='resample'")
         warnings.warn(f'{found}: it is resampled onto the first', stacklevel=4)
     others = [o if o.geometry.close_to(first.geometry) else o.resample(first.geometry) for o in others]
     return cls(torch.cat([o.as_subclass(Tensor) for o in parts[:1]+others]), first.affine)
 
-def _grid_words(x): return f"{'x'.join(map(str, x.shape[1:]))} voxels of {'x'.join(f'{s:.4g}' for s in x.spacing)} mm, {x.orientation}"
+def _grid_words(x):
+    return f"{'x'.join(map(str, x.shape[1:]))} voxels of {'x'.join(f'{s:.4g}' for s in x.spacing)} mm, {x.orientation}"
 
 # %% ../../nbs/images/06_vision_core.ipynb #327c889c
 def _opened(x, paths): # `x`, which knows from now on, as does what is made of it, which files it was read from
@@ -366,10 +387,13 @@ def create(cls,
         if affine is None: affine = _affine_in(fn)
         x = torch.as_tensor(np.ascontiguousarray(fn)) if isinstance(fn, np.ndarray) else fn.as_subclass(Tensor)
         x = _channels_first(x).float()
-        if not x.isfinite().all(): x = torch.from_numpy(settle_nonfinite('the array', x.cpu().numpy().copy(), nonfinite))
-        return _opened(cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine), getattr(fn, '_opened', []))
+        if not x.isfinite().all():
+            x = torch.from_numpy(settle_nonfinite('the array', x.cpu().numpy().copy(), nonfinite))
+        return _opened(cls(x, Geometry(x.shape[1:], np.eye(4) if affine is None else affine).affine),
+                       getattr(fn, '_opened', []))
     if isinstance(fn, (list, L)): return _opened(_read_channels(cls, list(fn), nonfinite, grids), fn)
-    raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, an array or a tensor')
+    raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, '
+                    'an array or a tensor')
 
 # %% ../../nbs/images/06_vision_core.ipynb #38b2d1ed
 def affine_from(x): # A `MedImage`, a `MedMask`, or what fastai's `CastToTensor` left of one
@@ -390,7 +414,8 @@ def both_spellings(f): # A function with a parameter `reorder` or `resample`
     def _inner(*args, **kwargs):
         for old,new in _spellings.items():
             if old not in kwargs: continue
-            if new in kwargs: raise TypeError(f'{f.__qualname__} got both {new} and {old}, two spellings of one argument')
+            if new in kwargs:
+                raise TypeError(f'{f.__qualname__} got both {new} and {old}, two spellings of one argument')
             kwargs[new] = kwargs.pop(old)
         return f(*args, **kwargs)
     return _inner

@@ -35,7 +35,8 @@ def _affine(*images, affine=None) -> np.ndarray | None:
     found = next((a for a in (affine, *(getattr(o, 'affine', None) for o in images)) if a is not None), None)
     if found is None: return None
     found = np.asarray(found, dtype=float)
-    if found.shape != (4, 4): raise ValueError(f'affine: found shape {found.shape}, expected (4, 4); plot one item of a batch at a time')
+    if found.shape != (4, 4):
+        raise ValueError(f'affine: found shape {found.shape}, expected (4, 4); plot one item of a batch at a time')
     return found
 
 def _item(im) -> np.ndarray | torch.Tensor:
@@ -43,7 +44,8 @@ def _item(im) -> np.ndarray | torch.Tensor:
     im = _plain(im)
     if im.ndim == 2: im = im[None]
     if im.ndim not in (3, 4):
-        raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, H, W) or (C, X, Y, Z); plot one item of a batch at a time')
+        raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, H, W) or (C, X, Y, Z); plot one '
+                         'item of a batch at a time')
     return im
 
 # %% ../../nbs/images/05_vision_plot.ipynb #36147e1a
@@ -77,7 +79,8 @@ def _layout(ndim: int, affine: np.ndarray | None, plane: int) -> _Layout:
         return _Layout(None, 0, 1, origin='upper', aspect=float(spacing[0] / spacing[1]))
     axis = anatomy.index(plane) if ndim == 3 else None
     cols, rows = sorted((i for i in range(ndim) if i != axis), key=lambda i: anatomy[i])
-    return _Layout(axis, rows, cols, tuple(codes[i] in 'LPI' for i in (rows, cols)), aspect=float(spacing[rows] / spacing[cols]))
+    return _Layout(axis, rows, cols, tuple(codes[i] in 'LPI' for i in (rows, cols)),
+                   aspect=float(spacing[rows] / spacing[cols]))
 
 # %% ../../nbs/images/05_vision_plot.ipynb #0eb978bd
 def robust_window(
@@ -86,7 +89,8 @@ def robust_window(
 ) -> tuple[float, float]:  # (vmin, vmax), always vmin < vmax
     "The range of intensities to draw between black and white; non-finite voxels do not count"
     channel = _plain(channel)
-    step = max(1, int((math.prod(channel.shape) / 1e6) ** (1 / channel.ndim)))  # a million voxels tell a percentile well enough
+    # a million voxels tell a percentile well enough
+    step = max(1, int((math.prod(channel.shape) / 1e6) ** (1 / channel.ndim)))
     values = _numpy(channel[(slice(None, None, step),) * channel.ndim])
     values = values[np.isfinite(values)]
     if not values.size: return 0., 1.
@@ -96,7 +100,8 @@ def robust_window(
 
 # %% ../../nbs/images/05_vision_plot.ipynb #f8454b51
 def _colour(im) -> np.ndarray:
-    "The colour picture (H, W, 3) in 0..1 of a 2D image (3, H, W): from 0..1, from 0..255, or stretched from any other range"
+    """The colour picture (H, W, 3) in 0..1 of a 2D image (3, H, W): from 0..1, from 0..255, or stretched from any
+    other range"""
     rgb = np.moveaxis(_numpy(im), 0, -1)
     low, high = np.nanmin(rgb), np.nanmax(rgb)
     if low < 0 or high > 255: rgb = (rgb - low) / (high - low)
@@ -113,7 +118,8 @@ def _imshow_names() -> frozenset:
 def _check_imshow(kwargs):
     "Refuse a keyword that `imshow` does not understand, before anything is drawn"
     for name in kwargs:
-        if name not in _imshow_names(): raise TypeError(f'unexpected keyword argument {name!r}; matplotlib\'s imshow has none of that name either')
+        if name not in _imshow_names():
+            raise TypeError(f'unexpected keyword argument {name!r}; matplotlib\'s imshow has none of that name either')
 
 def _draw(ax, picture, layout: _Layout, **imshow_kwargs):
     "Draw `picture` as `layout` says and hide the axes"
@@ -124,7 +130,10 @@ def _draw(ax, picture, layout: _Layout, **imshow_kwargs):
 def _colormap(name):
     "The colour map that `name` (or `name` itself) is; one line where there is none"
     try: return plt.get_cmap(name)
-    except ValueError: raise ValueError(f"cmap: found {name!r}, expected a colour map of matplotlib, such as 'gray' or 'viridis'") from None
+    except ValueError:
+        raise ValueError(
+            f"cmap: found {name!r}, expected a colour map of matplotlib, such as 'gray' or 'viridis'"
+        ) from None
 
 def _axes(ctx, ax, figsize):
     "The axes to draw on: `ctx` (fastai's word), `ax`, or those of a new figure"
@@ -137,12 +146,15 @@ def _slice_index(shape: tuple, layout: _Layout, index: int | None) -> int | None
     if layout.axis is None: return None
     n = shape[layout.axis]
     if index is None: return n // 2
-    if index not in range(n): raise ValueError(f'slice_index: found {index!r}, expected 0 to {n - 1} (array axis {layout.axis} of shape {tuple(shape)})')
+    if index not in range(n):
+        raise ValueError(f'slice_index: found {index!r}, expected 0 to {n - 1} (array axis {layout.axis} of '
+                         f'shape {tuple(shape)})')
     return int(index)
 
 def _check_channel(im, channel: int) -> int:
     "`channel` if `im` has it"
-    if not 0 <= channel < len(im): raise ValueError(f'channel: found {channel}, expected 0 to {len(im) - 1} (image of shape {tuple(im.shape)})')
+    if not 0 <= channel < len(im):
+        raise ValueError(f'channel: found {channel}, expected 0 to {len(im) - 1} (image of shape {tuple(im.shape)})')
     return channel
 
 # %% ../../nbs/images/05_vision_plot.ipynb #1ee586ec
@@ -150,9 +162,11 @@ def show_med_img(
     im,  # image (C, X, Y, Z), (C, H, W) or (H, W): array or tensor
     ctx=None,  # axes to draw on, as fastai passes them
     *,
-    affine=None,  # (4, 4), voxel index to world in mm, RAS+; None: the image's own `affine`, else axes are RAS with equal spacing
+    # (4, 4), voxel index to world in mm, RAS+; None: the image's own `affine`, else axes are RAS with equal spacing
+    affine=None,
     channel: int | None = 0,  # None: colour for a 2D image of 3 channels, else the first
-    slice_index: int | None = None,  # index along the array axis perpendicular to the plane; None: the middle. Unused in 2D
+    # index along the array axis perpendicular to the plane; None: the middle. Unused in 2D
+    slice_index: int | None = None,
     anatomical_plane: int = 0,  # 0 sagittal, 1 coronal, 2 axial. Unused in 2D
     ax=None,  # axes to draw on, as matplotlib users write it
     figsize: tuple | None = None,  # inches, of a new figure
@@ -160,7 +174,8 @@ def show_med_img(
     cmap='gray',  # matplotlib colour map
     **imshow_kwargs,  # of `matplotlib.axes.Axes.imshow`; `vmin` and `vmax` replace `robust_window`
 ):  # the axes
-    "Draw one slice with its true proportions; ValueError where plane, slice or channel do not exist, TypeError for an unknown keyword"
+    """Draw one slice with its true proportions; ValueError where plane, slice or channel do not exist, TypeError for
+    an unknown keyword"""
     _check_imshow(imshow_kwargs)
     cmap = _colormap(cmap)
     affine, im = _affine(im, affine=affine), _item(im)
@@ -171,7 +186,8 @@ def show_med_img(
     else:
         volume = im[_check_channel(im, channel or 0)]
         picture = layout.slice(volume, index)
-        if 'norm' not in imshow_kwargs: imshow_kwargs = {**dict(zip(('vmin', 'vmax'), robust_window(volume))), **imshow_kwargs}
+        if 'norm' not in imshow_kwargs:
+            imshow_kwargs = {**dict(zip(('vmin', 'vmax'), robust_window(volume))), **imshow_kwargs}
     ax = _draw(_axes(ctx, ax, figsize), picture, layout, cmap=cmap, **imshow_kwargs)
     if title is not None: ax.set_title(title)
     return ax
@@ -185,7 +201,8 @@ def find_max_slice(
 ) -> int:  # index along the array axis perpendicular to the plane; the middle where the mask is empty
     "The slice with the most foreground voxels"
     affine, mask = _affine(mask, affine=affine), _plain(mask)
-    if mask.ndim not in (3, 4): raise ValueError(f'mask: found shape {tuple(mask.shape)}, expected (X, Y, Z) or (C, X, Y, Z)')
+    if mask.ndim not in (3, 4):
+        raise ValueError(f'mask: found shape {tuple(mask.shape)}, expected (X, Y, Z) or (C, X, Y, Z)')
     foreground = (mask != 0) if mask.ndim == 3 else (mask != 0).any(0)
     axis = _layout(3, affine, anatomical_plane).axis
     counts = _numpy(foreground.sum(tuple(i for i in range(3) if i != axis)))
@@ -210,13 +227,17 @@ def _labels(mask, shape: tuple, name: str = 'mask') -> np.ndarray:
     "The labels of `mask` as integers of spatial `shape`"
     mask = _plain(mask)
     if mask.ndim == len(shape) + 1:
-        if len(mask) != 1: raise ValueError(f'{name}: found {len(mask)} channels, expected one of labels; use argmax(0) on one channel per class')
+        if len(mask) != 1:
+            raise ValueError(f'{name}: found {len(mask)} channels, expected one of labels; use argmax(0) on one '
+                             'channel per class')
         mask = mask[0]
-    if tuple(mask.shape) != tuple(shape): raise ValueError(f'{name}: found spatial shape {tuple(mask.shape)}, expected the image\'s {tuple(shape)}')
+    if tuple(mask.shape) != tuple(shape):
+        raise ValueError(f'{name}: found spatial shape {tuple(mask.shape)}, expected the image\'s {tuple(shape)}')
     values = _numpy(mask)
     labels = np.nan_to_num(values, nan=-1).astype(int)
     if (wrong := (labels != values) | (labels < 0)).any():
-        raise ValueError(f'{name}: found {values[wrong][0]:g}, expected labels 0, 1, 2, …; threshold probabilities first')
+        raise ValueError(f'{name}: found {values[wrong][0]:g}, expected labels 0, 1, 2, …; threshold '
+                         'probabilities first')
     return labels
 
 # %% ../../nbs/images/05_vision_plot.ipynb #61dfb531
@@ -255,7 +276,8 @@ def show_mask_overlay(
     shape = tuple(item.shape[1:])
     labels, layout = _labels(mask, shape), _layout(len(shape), affine, anatomical_plane)
     if slice_index is None and len(shape) == 3: slice_index = find_max_slice(labels, anatomical_plane, affine=affine)
-    ax = show_med_img(item, ctx, affine=affine, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane,
+    ax = show_med_img(item, ctx, affine=affine, channel=channel, slice_index=slice_index,
+                      anatomical_plane=anatomical_plane,
                       ax=ax, figsize=figsize, title=title, cmap=cmap_img, **imshow_kwargs)
     picture = layout.slice(labels, slice_index).astype(int)
     return _draw_labels(ax, picture, layout, label_colors(int(labels.max()), cmap_mask), alpha, contour)
@@ -265,13 +287,15 @@ def show_segmentation_comparison(
     image,  # (C, X, Y, Z), (C, H, W) or (H, W)
     ground_truth,  # labels on the image's grid
     prediction,  # labels on the image's grid
-    slice_index: int | None = None,  # None: the slice with most foreground, of the ground truth or, where that is empty, of the prediction
+    # None: the slice with most foreground, of the ground truth or, where that is empty, of the prediction
+    slice_index: int | None = None,
     anatomical_plane: int = 2,  # 0 sagittal, 1 coronal, 2 axial
     metric_value: float | None = None,  # shown in the prediction's title
     metric_name: str = 'DSC',
     *,
     affine=None,  # (4, 4); None: the image's own, else a mask's
-    channel: int | None = 0, alpha: float = 0.5, figsize: tuple = (12, 4), cmap_img='gray', cmap_mask=None,  # as in `show_mask_overlay`
+    # as in `show_mask_overlay`
+    channel: int | None = 0, alpha: float = 0.5, figsize: tuple = (12, 4), cmap_img='gray', cmap_mask=None,
 ) -> np.ndarray:  # the three axes
     "Draw the image, the ground truth over it, and the prediction over it with the outline of the truth in white"
     affine, item = _affine(image, ground_truth, prediction, affine=affine), _item(image)
@@ -284,7 +308,8 @@ def show_segmentation_comparison(
     score = '' if metric_value is None else f': {metric_name} {float(metric_value):.3f}'
     _, axs = plt.subplots(1, 3, figsize=figsize, layout='constrained')
     for ax, title in zip(axs, ('Image', 'Ground truth', f'Prediction{score}')):
-        show_med_img(item, ax, affine=affine, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane, title=title, cmap=cmap_img)
+        show_med_img(item, ax, affine=affine, channel=channel, slice_index=slice_index,
+                     anatomical_plane=anatomical_plane, title=title, cmap=cmap_img)
     truth, predicted = (layout.slice(o, slice_index).astype(int) for o in (truth, predicted))
     _draw_labels(axs[1], truth, layout, colors, alpha, contour=False)
     _draw_labels(axs[2], predicted, layout, colors, alpha, contour=False)
@@ -306,7 +331,8 @@ def show_montage(
 ) -> np.ndarray:  # the axes (rows, columns)
     "Draw slices from one end of a volume to the other, each with its index, all in one window of intensities"
     affine, im = _affine(im, mask, affine=affine), _item(im)
-    if im.ndim != 4: raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, X, Y, Z); a 2D image has no slices')
+    if im.ndim != 4:
+        raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, X, Y, Z); a 2D image has no slices')
     layout, size = _layout(3, affine, anatomical_plane), im.shape[1:]
     depth = size[layout.axis]
     if min(n, ncols) < 1: raise ValueError(f'show_montage: found n={n}, ncols={ncols}, expected at least 1 of each')

@@ -28,7 +28,8 @@ _registered = {}                        # name -> class, of the user's own
 
 def _allowed():
     "{name: class} of all networks that may be made from a description"
-    return {f'monai.networks.nets.{n}': getattr(nets, n) for n in _monai} | {f'torch.nn.{n}': getattr(nn, n) for n in _torch} | _registered
+    return {f'monai.networks.nets.{n}': getattr(nets, n)
+            for n in _monai} | {f'torch.nn.{n}': getattr(nn, n) for n in _torch} | _registered
 
 def _name_of(cls): return next((n for n,c in _allowed().items() if c is cls), None)
 
@@ -75,7 +76,8 @@ def register_network(
     cls, # A subclass of `nn.Module` whose arguments are numbers, strings, lists and dictionaries
 ):
     "Let networks of class `cls`, made from now on, be described, saved and loaded; returns `cls`"
-    if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise TypeError(f'register_network takes a subclass of nn.Module, not {cls!r}')
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise TypeError(f'register_network takes a subclass of nn.Module, not {cls!r}')
     if '__init__' not in cls.__dict__: raise TypeError(f'{cls.__name__} has no __init__ of its own: give it one')
     _registered[f'{cls.__module__}.{cls.__qualname__}'] = cls
     _noted(cls)
@@ -90,7 +92,8 @@ def unwrapped(
     "The network itself, without what `torch.compile`, data parallelism and `AveragedModel` put around it"
     while True:
         if isinstance(network, torch._dynamo.eval_frame.OptimizedModule): network = network._orig_mod
-        elif isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)): network = network.module
+        elif isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)):
+            network = network.module
         else: return network
 
 def network_spec(
@@ -99,8 +102,12 @@ def network_spec(
     "The class and arguments of `network`, without wrappers; ValueError where it cannot be described"
     network = unwrapped(network)
     cls, name = type(network), _name_of(type(network))
-    if name is None: raise ValueError(f'{cls.__name__} is no network that can be described: register it by register_network({cls.__name__}), before it is made')
-    args = _from_attributes(network) if name.startswith('torch.nn.') else getattr(network, '_made_with', 'it was made before fastMONAI was imported')
+    if name is None:
+        raise ValueError(f'{cls.__name__} is no network that can be described: register it by '
+                         f'register_network({cls.__name__}), before it is made')
+    args = _from_attributes(network) if name.startswith('torch.nn.') else getattr(network, '_made_with',
+                                                                                  'it was made before fastMONAI '
+                                                                                  'was imported')
     if isinstance(args, str): raise ValueError(f'{cls.__name__} cannot be described: {args}')
     return dict(name=name, args=args)
 
@@ -114,7 +121,8 @@ def _bounded():
     def _seen(module, name, p):
         nonlocal n, tensors
         n, tensors = n + (0 if p is None else p.numel()), tensors + 1
-        if n > MAX_PARAMETERS or tensors > MAX_TENSORS: raise ValueError(f'it would have more than {MAX_PARAMETERS:,} parameters, or than {MAX_TENSORS:,} tensors')
+        if n > MAX_PARAMETERS or tensors > MAX_TENSORS:
+            raise ValueError(f'it would have more than {MAX_PARAMETERS:,} parameters, or than {MAX_TENSORS:,} tensors')
     hook = register_module_parameter_registration_hook(_seen)
     try: yield
     finally: hook.remove()
@@ -127,19 +135,25 @@ def _check_values(v, name):
     if isinstance(v, dict) and set(v) == {'name', 'args'} and isinstance(v['args'], dict): return _check_spec(v)
     if isinstance(v, (list, dict)):
         for o in v.values() if isinstance(v, dict) else v: _check_values(o, name)
-    elif not (v is None or isinstance(v, (bool, str)) or isinstance(v, (int, float)) and math.isfinite(v) and abs(v) <= 1e6):
-        raise ValueError(f'{name}: an argument of a network is a number up to a million, a string, a list or null, not {str(v)[:50]!r}')
+    elif not (v is None or isinstance(v, (bool, str)) or isinstance(v, (int, float)) and math.isfinite(v)
+              and abs(v) <= 1e6):
+        raise ValueError(f'{name}: an argument of a network is a number up to a million, a string, a list or '
+                         f'null, not {str(v)[:50]!r}')
 
 def _check_spec(spec):
     "The class that `spec` names, whose arguments it knows"
     if not (isinstance(spec, dict) and set(spec) == {'name', 'args'} and isinstance(spec['args'], dict)):
         raise ValueError(f'a network in JSON is {{"name": …, "args": {{…}}}}, not {str(spec)[:100]}')
     cls = _allowed().get(spec['name']) if isinstance(spec['name'], str) else None
-    if cls is None: raise ValueError(f'network {str(spec["name"])[:100]!r} may not be made: it is not among the known networks; one of your own is made known by register_network')
+    if cls is None:
+        raise ValueError(f'network {str(spec["name"])[:100]!r} may not be made: it is not among the known '
+                         'networks; one of your own is made known by register_network')
     known = inspect.signature(cls.__init__).parameters
-    unknown = [] if any(p.kind is p.VAR_KEYWORD for p in known.values()) else sorted(set(spec['args']) - set(known) - {'args'})
+    unknown = [] if any(p.kind is p.VAR_KEYWORD
+                        for p in known.values()) else sorted(set(spec['args']) - set(known) - {'args'})
     if unknown: raise ValueError(f'network {spec["name"]} has no argument {unknown[0]!r}')
-    if _count(spec['args']) > 10_000: raise ValueError(f'network {spec["name"]} has {_count(spec["args"]):,} arguments: expected fewer than 10,000')
+    if _count(spec['args']) > 10_000:
+        raise ValueError(f'network {spec["name"]} has {_count(spec["args"]):,} arguments: expected fewer than 10,000')
     for v in spec['args'].values(): _check_values(v, spec['name'])
     return cls
 
@@ -164,10 +178,12 @@ class _Weightless(TorchFunctionMode):
 def build_network(
     spec:dict, # What `network_spec` gave
 )->nn.Module: # With new weights
-    "The network that `spec` describes; ValueError if it names what is not on the list, or is larger than `MAX_PARAMETERS`"
+    """The network that `spec` describes; ValueError if it names what is not on the list, or is larger than
+    `MAX_PARAMETERS`"""
     _check_spec(spec)
     try:
         with torch.device('meta'), _Weightless(), _bounded(): _make(spec)
         return _make(spec)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError, ZeroDivisionError) as e:
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError,
+            ZeroDivisionError) as e:
         raise ValueError(f'network {spec["name"]} cannot be made: {" ".join(str(e).split())[:300]}') from e

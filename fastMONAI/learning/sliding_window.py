@@ -29,16 +29,20 @@ def window_starts(
     auto = isinstance(overlap, str) and overlap == 'auto'
     steps = [max(1, int(p*(1-o))) for p,o in zip(patch_size, _overlaps(1/8 if auto else overlap, len(shape)))]
     many = [1 + math.ceil(max(0, n-p)/s) for n,p,s in zip(shape, patch_size, steps)]
-    return [[round(i*(n-p)/(m-1)) if auto and m > 1 else min(i*s, max(0, n-p)) for i in range(m)] for n,p,s,m in zip(shape, patch_size, steps, many)]
+    return [[round(i*(n-p)/(m-1)) if auto and m > 1 else min(i*s, max(0, n-p))
+             for i in range(m)] for n,p,s,m in zip(shape, patch_size, steps, many)]
 
 def _overlaps(overlap, ndim):
-    if isinstance(overlap, str): raise ValueError(f"overlap is a share of the window, from 0 to below 1, or 'auto', not {overlap!r}")
+    if isinstance(overlap, str):
+        raise ValueError(f"overlap is a share of the window, from 0 to below 1, or 'auto', not {overlap!r}")
     overlap = per_axis(overlap, ndim, 'overlap')
-    if not all(0 <= o < 1 for o in overlap): raise ValueError(f'overlap is a share of the window, from 0 to below 1, not {overlap}')
+    if not all(0 <= o < 1 for o in overlap):
+        raise ValueError(f'overlap is a share of the window, from 0 to below 1, not {overlap}')
     return overlap
 
 def _window_size(patch_size, ndim):
-    if not (isinstance(patch_size, (tuple, list)) and len(patch_size) == ndim and all(isinstance(p, Integral) and p > 0 for p in patch_size)):
+    if not (isinstance(patch_size, (tuple, list)) and len(patch_size) == ndim
+            and all(isinstance(p, Integral) and p > 0 for p in patch_size)):
         raise ValueError(f'patch_size needs {ndim} whole numbers of voxels, one for each axis, not {patch_size!r}')
     return tuple(int(p) for p in patch_size)
 
@@ -46,7 +50,10 @@ def _window_size(patch_size, ndim):
 def _shares(n, p, starts, blend): # (windows, p): each window's share of the prediction along an axis of n voxels
     if blend not in ('gaussian','constant'): raise ValueError(f"blend must be 'gaussian' or 'constant', not {blend!r}")
     x = (torch.arange(p, dtype=torch.float64) - (p-1)/2) / (p/8)
-    weight, total = torch.exp(-x**2/2) if blend == 'gaussian' else torch.ones_like(x), torch.zeros(n, dtype=torch.float64)
+    weight, total = (
+        torch.exp(-(x**2) / 2) if blend == 'gaussian' else torch.ones_like(x),
+        torch.zeros(n, dtype=torch.float64),
+    )
     for s in starts: total[s:s+p] += weight
     return torch.stack([weight / total[s:s+p] for s in starts]).float()
 
@@ -63,24 +70,29 @@ def free_memory(
     cached = _numbers('/sys/fs/cgroup/memory.stat').get('inactive_file', 0)
     return min(kb*1024, limit - used + cached) if math.isfinite(limit) else kb*1024
 
-def _numbers(path): # {name: number} of a file of the kernel's with a name and a number in each line, or one number alone: {None: number}
+# {name: number} of a file of the kernel's with a name and a number in each line, or one number alone: {None: number}
+def _numbers(path):
     try: lines = [o.split() for o in open(path)]
     except OSError: return {}
-    return {(o[0] if len(o) > 1 else None): int(o[min(1, len(o)-1)]) for o in lines if o and o[min(1, len(o)-1)].isdigit()}
+    return {(o[0] if len(o) > 1 else None): int(o[min(1, len(o)-1)]) for o in lines if o
+            and o[min(1, len(o)-1)].isdigit()}
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #4c219f8d
 def _on_disk(shape, dtype): # a tensor in a temporary file
     size = math.prod(shape)*dtype.itemsize
     with tempfile.TemporaryFile() as file:
         try: os.posix_fallocate(file.fileno(), 0, size) if hasattr(os, 'posix_fallocate') else file.truncate(size)
-        except OSError as e: raise OSError(e.errno, f'no room for {size/1e9:.3g} GB in {tempfile.gettempdir()}: {e.strerror}; TMPDIR names another folder') from e
+        except OSError as e:
+            raise OSError(e.errno, f'no room for {size/1e9:.3g} GB in {tempfile.gettempdir()}: {e.strerror}; '
+                                   'TMPDIR names another folder') from e
         return torch.frombuffer(mmap.mmap(file.fileno(), size), dtype=dtype).view(shape)
 
 def _fits(size, device): # 'device', 'cpu' or 'disk': the first where `size` bytes are half of what is free
     return next((name for name,d in (('device', device), ('cpu', 'cpu')) if size <= free_memory(d)/2), 'disk')
 
 def _zeros(shape, dtype, store, device):
-    return _on_disk(shape, dtype) if store == 'disk' else torch.zeros(shape, dtype=dtype, device=device if store == 'device' else 'cpu')
+    return _on_disk(shape, dtype) if store == 'disk' else torch.zeros(shape, dtype=dtype,
+                                                                      device=device if store == 'device' else 'cpu')
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #9b467d38
 def _ring(lo, hi, n): # planes lo to hi in a ring of n: pairs of (slice of the ring, slice of the planes)
@@ -89,9 +101,19 @@ def _ring(lo, hi, n): # planes lo to hi in a ring of n: pairs of (slice of the r
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #65bc6c9e
 class _Blend:
-    "Adds up the windows' shares in `out`: in place, or in a ring of planes across `axis` from which the final ones are taken"
+    """Adds up the windows' shares in `out`: in place, or in a ring of planes across `axis` from which the final ones
+    are taken"""
     def __init__(self, starts, shares, padded, before, shape, axis, finish, store, device):
-        self.starts,self.shares,self.padded,self.before,self.shape,self.axis,self.finish,self.device = starts,shares,padded,before,shape,axis,finish,device
+        self.starts, self.shares, self.padded, self.before, self.shape, self.axis, self.finish, self.device = (
+            starts,
+            shares,
+            padded,
+            before,
+            shape,
+            axis,
+            finish,
+            device,
+        )
         self.store = 'device' if store == 'cpu' and device.type == 'cpu' else store
         self.out = self.sums = None
         self.b = self.done = 0 # planes before `done` of volume `b` are in `out`
@@ -108,14 +130,16 @@ class _Blend:
         self.sums = self.out[0] if self.in_place else _zeros(ring, torch.float32, where, self.device)
         self.shares = [o.to(self.sums.device) for o in self.shares]
 
-    def add(self, at, predicted): # at: (volume, window's number along each axis) for each of the predicted windows (n, K, *patch_size)
+    # at: (volume, window's number along each axis) for each of the predicted windows (n, K, *patch_size)
+    def add(self, at, predicted):
         if self.sums is None: self._open(predicted.shape[1])
         for (b, *index), p in zip(at, predicted.to(self.sums)):
             lo, share = [s[i] for s,i in zip(self.starts, index)], torch.ones((), device=self.sums.device)
             for s,i in zip(self.shares, index): share = share[...,None]*s[i]
             self.advance(b, lo[self.axis])
             inside = [slice(l, l+n) for l,n in zip(lo, share.shape)]
-            for here,there in _ring(lo[self.axis], lo[self.axis] + share.shape[self.axis], self.sums.shape[self.axis+1]):
+            for here,there in _ring(lo[self.axis], lo[self.axis] + share.shape[self.axis],
+                                    self.sums.shape[self.axis+1]):
                 inside[self.axis], piece = here, (slice(None),)*self.axis + (there,)
                 self.sums[(slice(None), *inside)].addcmul_(p[(slice(None), *piece)], share[piece])
 
@@ -143,7 +167,8 @@ class _Blend:
 def _finished(finish, values):
     o = finish(values)
     if isinstance(o, Tensor) and o.shape[1:] == values.shape[1:]: return o
-    raise ValueError(f'finish must keep the voxels of what it is given, {tuple(values.shape)}, and gave {tuple(o.shape) if isinstance(o, Tensor) else type(o).__name__}')
+    raise ValueError(f'finish must keep the voxels of what it is given, {tuple(values.shape)}, and gave '
+                     f'{tuple(o.shape) if isinstance(o, Tensor) else type(o).__name__}')
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #c3f72428
 def sliding_window(
@@ -161,8 +186,10 @@ def sliding_window(
     progress:bool=False, # show a progress bar?
 )->Tensor: # (K, *spatial) or (B, K, *spatial) float32, or what `finish` gives
     "Predict windows of `x` and blend them; without gradients"
-    if store not in ('auto','device','cpu','disk'): raise ValueError(f"store must be 'auto', 'device', 'cpu' or 'disk', not {store!r}")
-    if not (isinstance(batch_size, int) and batch_size > 0): raise ValueError(f'batch_size must be a whole number from 1 on, not {batch_size!r}')
+    if store not in ('auto','device','cpu','disk'):
+        raise ValueError(f"store must be 'auto', 'device', 'cpu' or 'disk', not {store!r}")
+    if not (isinstance(batch_size, int) and batch_size > 0):
+        raise ValueError(f'batch_size must be a whole number from 1 on, not {batch_size!r}')
     x, patch_size, single = _volumes(x, patch_size)
     device = _device(predict, device) or x.device
     if x.device != device and _fits(x.nbytes, device) == 'device': x = x.to(device)
@@ -184,7 +211,9 @@ def _volumes(x, patch_size): # (B, C, *spatial) plain floats, the window's size,
     ndim = len(patch_size) if isinstance(patch_size, (tuple, list)) else 0
     patch_size = _window_size(patch_size, ndim if ndim in (2,3) else '2 or 3')
     if not isinstance(x, Tensor): raise TypeError(f'x must be a tensor, not {type(x).__name__}')
-    if x.ndim not in (ndim+1, ndim+2): raise ValueError(f'x of shape {tuple(x.shape)} is no {ndim}D volume, as patch_size {patch_size} says: expected (C, *spatial) or (B, C, *spatial)')
+    if x.ndim not in (ndim+1, ndim+2):
+        raise ValueError(f'x of shape {tuple(x.shape)} is no {ndim}D volume, as patch_size {patch_size} says: '
+                         'expected (C, *spatial) or (B, C, *spatial)')
     if 0 in x.shape: raise ValueError(f'x of shape {tuple(x.shape)} is empty')
     single, x = x.ndim == ndim+1, x.as_subclass(Tensor)
     return (x[None] if single else x).to(x.dtype if x.is_floating_point() else torch.float32), patch_size, single
@@ -197,7 +226,8 @@ def _pad(x, patch_size, fill): # x at least as large as a window, and how far in
     new = [max(n, p) for n,p in zip(x.shape[2:], patch_size)]
     before = [-s for s in pad_or_crop_starts(x.shape[2:], new)]
     if not any(m-n for m,n in zip(new, x.shape[2:])): return x, before
-    return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)], value=float(fill)), before
+    return F.pad(x, [o for n,m,b in reversed([*zip(x.shape[2:], new, before)]) for o in (b, m-n-b)],
+                 value=float(fill)), before
 
 def _cut(x, starts, patch_size, at): # one window (C, *patch_size)
     b, *index = at
@@ -207,7 +237,9 @@ def _predicted(predict, windows): # what `predict` gives, if that can be blended
     n, _, *size = shape = windows.shape
     out = predict(windows)
     if not isinstance(out, Tensor):
-        raise TypeError(f'predict gave a {type(out).__name__}, and one tensor is needed: choose it, as in sliding_window(lambda w: network(w)[0], …)')
+        raise TypeError(f'predict gave a {type(out).__name__}, and one tensor is needed: choose it, as in '
+                        'sliding_window(lambda w: network(w)[0], …)')
     if out.ndim != len(shape) or len(out) != n or list(out.shape[2:]) != size:
-        raise ValueError(f'predict gave {tuple(out.shape)} for windows of {tuple(shape)}: expected ({n}, K, {", ".join(map(str, size))})')
+        raise ValueError(f'predict gave {tuple(out.shape)} for windows of {tuple(shape)}: expected ({n}, K, '
+                         f'{", ".join(map(str, size))})')
     return out.as_subclass(Tensor)

@@ -27,7 +27,9 @@ def _plain(x): # Tensor of any class, or array
 def _scores(x, dim):
     "`x` as a plain tensor of float32 or float64 with an axis `dim`"
     x = _plain(x)
-    if not -x.ndim <= dim < x.ndim: raise ValueError(f'dim={dim}, the axis of the classes, is not an axis of shape {tuple(x.shape)}: give (B, K, …), or (K, …) and dim=0')
+    if not -x.ndim <= dim < x.ndim:
+        raise ValueError(f'dim={dim}, the axis of the classes, is not an axis of shape {tuple(x.shape)}: give '
+                         '(B, K, …), or (K, …) and dim=0')
     if x.numel() == 0: raise ValueError(f'there are no values in shape {tuple(x.shape)}')
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
@@ -35,12 +37,16 @@ def _probabilities(x, dim):
     "`x` as a plain tensor; an error if it holds no probabilities along `dim`"
     x = _scores(x, dim)
     lo, hi = (o.item() for o in x.aminmax())
-    if not -.01 <= lo <= hi <= 1.01: raise ValueError(f'values from {lo:.4g} to {hi:.4g} are no probabilities: apply softmax or sigmoid to logits first')
+    if not -.01 <= lo <= hi <= 1.01:
+        raise ValueError(f'values from {lo:.4g} to {hi:.4g} are no probabilities: apply softmax or sigmoid to '
+                         'logits first')
     if x.shape[dim] > 1:
         least, most = (o.item() for o in x.sum(dim).aminmax())
         if least < .97 or most > 1.03:  # of bfloat16 not closer
-            raise ValueError(f'the {x.shape[dim]} classes along dim={dim} of shape {tuple(x.shape)} sum to {least:.4g} up to {most:.4g}, not to 1: '
-                             f'dim is the axis of the classes, 1 in a batch (B, K, …) and 0 in one case (K, …); for independent labels see unsqueeze')
+            raise ValueError(f'the {x.shape[dim]} classes along dim={dim} of shape {tuple(x.shape)} sum to '
+                             f'{least:.4g} up to {most:.4g}, not to 1: '
+                             'dim is the axis of the classes, 1 in a batch (B, K, …) and 0 in one case (K, …); '
+                             'for independent labels see unsqueeze')
     return x if 0 <= lo <= hi <= 1 else x.clamp(0, 1)
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #d62b4746
@@ -70,7 +76,9 @@ class RunningEnsemble:
         "Take in one member; gives back the ensemble"
         p = _probabilities(probabilities, self.dim)
         if self._sum is None: self._sum, self._entropies = torch.zeros_like(p), torch.zeros_like(_entropy(p, self.dim))
-        if p.shape != self._sum.shape: raise ValueError(f'member {self.n + 1} has shape {tuple(p.shape)}, those before it {tuple(self._sum.shape)}')
+        if p.shape != self._sum.shape:
+            raise ValueError(f'member {self.n + 1} has shape {tuple(p.shape)}, those before it '
+                             f'{tuple(self._sum.shape)}')
         p = p.to(self._sum)
         self._sum += p
         self._entropies += _entropy(p, self.dim)
@@ -110,7 +118,8 @@ def near_foreground(
     "The foreground of `labels` and `border` voxels around it: a mask for calibration where it matters"
     x = _plain(labels)
     each = np.broadcast_to(border, x.ndim - dim)
-    if (each < 0).any() or (each % 1).any(): raise ValueError(f'border must be a whole number of voxels from 0 on, not {border!r}')
+    if (each < 0).any() or (each % 1).any():
+        raise ValueError(f'border must be a whole number of voxels from 0 on, not {border!r}')
     size = [1]*dim + [2*int(b) + 1 for b in each]
     return torch.from_numpy(ndimage.maximum_filter((x != 0).cpu().numpy(), size, mode='constant')).to(x.device)
 
@@ -119,7 +128,8 @@ def case_uncertainty(
     dim:int=1, # Axis of the classes; 0 for one case (K, *spatial)
     border=2, # Voxels around the predicted foreground that count too: a number, or one for each spatial axis
 )->Tensor: # (B,), or a scalar with dim=0; 0 to 1
-    "Mean entropy of each case over the predicted foreground and its border; of classes without voxels the entropy itself"
+    """Mean entropy of each case over the predicted foreground and its border; of classes without voxels the entropy
+    itself"""
     p = _probabilities(probabilities, dim)
     dim %= p.ndim
     e = _entropy(p, dim)
@@ -136,7 +146,8 @@ def pairwise_dice(
     "Mean Dice of every pair of members, for each foreground label; neither of a pair has it: 1"
     maps = [_plain(m).flatten().long() for m in members]
     if len(maps) < 2: raise ValueError(f'a pair takes two members, found {len(maps)}')
-    if len({len(m) for m in maps}) > 1: raise ValueError(f'the members have {sorted({len(m) for m in maps})} voxels: expected label maps of one shape')
+    if len({len(m) for m in maps}) > 1:
+        raise ValueError(f'the members have {sorted({len(m) for m in maps})} voxels: expected label maps of one shape')
     k = max(2, n_classes or 0, *(int(m.max()) + 1 for m in maps))
     sizes = [torch.bincount(m, minlength=k)[1:] for m in maps]
     pairs = []
@@ -150,7 +161,9 @@ def _cases(scores, targets, mask):
     "One or several cases as (scores, targets, mask) each"
     if not isinstance(scores, (list, tuple)): return [(scores, targets, mask)]
     masks = [None]*len(scores) if mask is None else mask
-    if not len(scores) == len(targets) == len(masks) > 0: raise ValueError(f'found {len(scores)} cases, {len(targets)} targets and {len(masks)} masks: expected as many of each')
+    if not len(scores) == len(targets) == len(masks) > 0:
+        raise ValueError(f'found {len(scores)} cases, {len(targets)} targets and {len(masks)} masks: expected as '
+                         'many of each')
     return list(zip(scores, targets, masks))
 
 def _beside(x, scores, dim, name):
@@ -158,7 +171,9 @@ def _beside(x, scores, dim, name):
     x = _plain(x).to(scores.device)
     if x.ndim == scores.ndim and x.shape[dim] == 1: x = x.squeeze(dim)
     expected = scores.shape[:dim] + scores.shape[dim+1:]
-    if x.shape != expected: raise ValueError(f'{name} of shape {tuple(x.shape)} do not fit scores of shape {tuple(scores.shape)} with the classes along dim={dim}: expected {tuple(expected)}')
+    if x.shape != expected:
+        raise ValueError(f'{name} of shape {tuple(x.shape)} do not fit scores of shape {tuple(scores.shape)} '
+                         f'with the classes along dim={dim}: expected {tuple(expected)}')
     return x
 
 def _rows(scores, targets, dim, mask=None, at_most=None, generator=None):
@@ -174,7 +189,8 @@ def _rows(scores, targets, dim, mask=None, at_most=None, generator=None):
     rows, targets = rows[index].reshape(-1, rows.shape[-1]), targets[index].reshape(-1)
     labels, k = targets.long(), max(rows.shape[1], 2)
     if n and ((labels != targets).any() or labels.min() < 0 or labels.max() >= k):
-        raise ValueError(f'targets from {targets.min():.4g} to {targets.max():.4g}: expected labels 0 to {k-1}; leave out others by mask=')
+        raise ValueError(f'targets from {targets.min():.4g} to {targets.max():.4g}: expected labels 0 to {k-1}; '
+                         'leave out others by mask=')
     return rows, labels
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #58364ab6
@@ -205,11 +221,13 @@ def reliability_table(
         sure, right = _confidence(*_rows(_probabilities(p, dim), t, dim, m), label)
         sure = sure.double().cpu()
         at = torch.bucketize(sure, torch.from_numpy(edges[1:-1]))
-        sums += torch.stack([torch.bincount(at, w, n_bins) for w in (torch.ones_like(sure), sure, right.cpu().double())])
+        sums += torch.stack([torch.bincount(at, w, n_bins)
+                             for w in (torch.ones_like(sure), sure, right.cpu().double())])
     count, confidence, accuracy = sums.numpy()
     if not count.sum(): raise ValueError('the mask leaves nothing to count')
     with np.errstate(invalid='ignore'):
-        return pd.DataFrame(dict(low=edges[:-1], high=edges[1:], confidence=confidence/count, accuracy=accuracy/count, count=count.astype(int)))
+        return pd.DataFrame(dict(low=edges[:-1], high=edges[1:], confidence=confidence/count, accuracy=accuracy/count,
+                                 count=count.astype(int)))
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #ab8ed051
 def _gap(table): return float(((table.confidence - table.accuracy).abs() * table['count']).sum() / table['count'].sum())
@@ -229,7 +247,8 @@ def expected_calibration_error(
 # %% ../../nbs/learning/03_uncertainty.ipynb #36405900
 def _mean_of_rows(score, probabilities, targets, dim, mask):
     "Mean over all that counts of `score`, a function of rows and targets"
-    found = [score(*_rows(_probabilities(p, dim), t, dim, m)).double().cpu() for p,t,m in _cases(probabilities, targets, mask)]
+    found = [score(*_rows(_probabilities(p, dim), t, dim, m)).double().cpu() for p,t,
+             m in _cases(probabilities, targets, mask)]
     if not (n := sum(len(o) for o in found)): raise ValueError('the mask leaves nothing to count')
     return float(sum(o.sum() for o in found) / n)
 
@@ -252,7 +271,9 @@ def negative_log_likelihood(
     mask=None, # Boolean, of the shape of the targets: what counts; or a list
 )->float:
     "Mean of -log p of the true class; a probability of 0 counts as the smallest number of its type"
-    def score(p, t): return -(torch.cat([1 - p, p], 1) if p.shape[1] == 1 else p).gather(1, t[:,None])[:,0].clamp(min=torch.finfo(p.dtype).tiny).log()
+    def score(p, t):
+        return -(torch.cat([1 - p, p], 1) if p.shape[1] == 1
+                 else p).gather(1, t[:,None])[:,0].clamp(min=torch.finfo(p.dtype).tiny).log()
     return _mean_of_rows(score, probabilities, targets, dim, mask)
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #aaa18a99
@@ -268,7 +289,8 @@ def calibration_summary(
     table = reliability_table(probabilities, targets, n_bins, dim=dim, mask=mask)
     means = [float((table[o] * table['count']).sum() / table['count'].sum()) for o in ('accuracy', 'confidence')]
     scores = [f(probabilities, targets, dim=dim, mask=mask) for f in (negative_log_likelihood, brier_score)]
-    return pd.Series([*means, _gap(table), *scores, float(table['count'].sum())], ['accuracy', 'confidence', 'ece', 'nll', 'brier', 'count'])
+    return pd.Series([*means, _gap(table), *scores, float(table['count'].sum())],
+                     ['accuracy', 'confidence', 'ece', 'nll', 'brier', 'count'])
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #cae56232
 def plot_reliability(
@@ -282,9 +304,11 @@ def plot_reliability(
     found, width = table[table['count'] > 0], table.high[0] - table.low[0]
     style = dict(width=width, align='edge')
     ax.bar(found.low, found.accuracy, color='tab:blue', edgecolor='white', label='accuracy', **style)
-    ax.bar(found.low, found.confidence - found.accuracy, bottom=found.accuracy, facecolor='none', edgecolor='tab:red', hatch='///', label='gap to confidence', **style)
+    ax.bar(found.low, found.confidence - found.accuracy, bottom=found.accuracy, facecolor='none', edgecolor='tab:red',
+           hatch='///', label='gap to confidence', **style)
     ax.plot([0,1], [0,1], '--', color='black', lw=1)
-    ax.set(xlim=(0,1), ylim=(0,1), ylabel='accuracy', title=f'{title} (ECE {_gap(table):.3f})' if title else f'ECE {_gap(table):.3f}')
+    ax.set(xlim=(0,1), ylim=(0,1), ylabel='accuracy',
+           title=f'{title} (ECE {_gap(table):.3f})' if title else f'ECE {_gap(table):.3f}')
     ax.legend(loc='upper left', frameon=False)
     counts.bar(table.low, table['count'] / table['count'].sum(), color='tab:gray', edgecolor='white', **style)
     counts.set(xlim=(0,1), xlabel='confidence', ylabel='share')
@@ -299,7 +323,9 @@ def _nll_and_slope(log_t, logits, targets):
     return F.cross_entropy(scaled, targets).item(), np.array([-expected.mean().item()])
 
 def fit_temperature(
-    logits, # Before softmax or sigmoid: (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    # Before softmax or sigmoid: (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of
+    # cases
+    logits,
     targets, # Labels (B, *spatial) or (B,); or a list
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
@@ -309,14 +335,17 @@ def fit_temperature(
 )->float: # 0.05 to 20; above 1 for a model that claims too much
     "The number to divide logits by, so that their probabilities fit the targets (Guo et al. 2017)"
     cases, generator = _cases(logits, targets, mask), torch.Generator().manual_seed(seed)
-    if max_samples < len(cases): raise ValueError(f'max_samples is {max_samples}: expected at least one for each of the {len(cases)} cases')
+    if max_samples < len(cases):
+        raise ValueError(f'max_samples is {max_samples}: expected at least one for each of the {len(cases)} cases')
     rows = [_rows(_scores(z, dim), t, dim, m, max_samples // len(cases), generator) for z,t,m in cases]
     z, t = [torch.cat([o.cpu() for o in part]) for part in zip(*rows)]
     if not len(t): raise ValueError('the mask leaves nothing to fit')
-    if not z.isfinite().all(): raise ValueError('the logits hold NaN or infinite values: a temperature cannot be fitted')
+    if not z.isfinite().all():
+        raise ValueError('the logits hold NaN or infinite values: a temperature cannot be fitted')
     z = (z if z.shape[1] > 1 else F.pad(z, (1, 0))).double()  # a sigmoid is the softmax of 0 and its logit
     bounds = [(math.log(.05), math.log(20))]
-    return math.exp(optimize.minimize(_nll_and_slope, [0.], (z, t), 'L-BFGS-B', jac=True, bounds=bounds, options=dict(ftol=1e-12, gtol=1e-8)).x[0])
+    return math.exp(optimize.minimize(_nll_and_slope, [0.], (z, t), 'L-BFGS-B', jac=True, bounds=bounds,
+                                      options=dict(ftol=1e-12, gtol=1e-8)).x[0])
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #edab9b4c
 def to_logits(

@@ -38,7 +38,8 @@ _index_losses = (nn.CrossEntropyLoss, nn.NLLLoss, CategoryFocalLoss, NACLLoss)
 
 def _takes_indices(loss):
     "Does `loss` want class indices (B, …) rather than a mask (B, 1, …)?"
-    return isinstance(loss, _index_losses) or (loss.func if isinstance(loss, partial) else loss) in (F.cross_entropy, F.nll_loss)
+    return isinstance(loss, _index_losses) or (loss.func if isinstance(loss, partial)
+                                               else loss) in (F.cross_entropy, F.nll_loss)
 
 def _target(loss, pred, targ):
     "`targ` in the shape and type that `loss` compares with `pred`, (B, C, …)"
@@ -71,27 +72,33 @@ def _check_shapes(loss, pred, targ):
     if pred.ndim < 4: return
     name, p, t = getattr(loss, '__name__', type(loss).__name__), tuple(pred.shape), tuple(targ.shape)
     spatial = t[1:] if len(t) == len(p)-1 else t[2:]
-    if t[0] != p[0] or spatial != p[2:]: raise ValueError(f"{name}: the model gives {p} and the mask is {t}: batch and spatial size must be equal")
+    if t[0] != p[0] or spatial != p[2:]:
+        raise ValueError(f"{name}: the model gives {p} and the mask is {t}: batch and spatial size must be equal")
     onehot = [o.to_onehot_y for o in _parts(loss) if hasattr(o, 'to_onehot_y')]
     if onehot and not any(onehot) and len(t) == len(p) and t[1] == 1 < p[1]:
-        raise ValueError(f"{name}: the model gives {p[1]} channels and the mask has 1: write {name}(to_onehot_y=True, …)")
+        raise ValueError(f"{name}: the model gives {p[1]} channels and the mask has 1: write "
+                         f"{name}(to_onehot_y=True, …)")
 
 def _check_labels(loss, pred, targ):
     "One clear line where `targ` holds a label that `pred`, (B, C, …), has no channel for"
     if _activation_of(loss) is None and not any(hasattr(o, 'to_onehot_y') for o in _parts(loss)): return # regression
     top = 1 if targ.shape == pred.shape else pred.shape[1] - 1
     if targ.numel() and (found := targ.max().item()) > top:
-        raise ValueError(f"the target has label {found:g}, expected 0 to {top}: the model gives {pred.shape[1]} channel(s); BinaryConverter makes any mask 0 and 1")
+        raise ValueError(f"the target has label {found:g}, expected 0 to {top}: the model gives {pred.shape[1]} "
+                         "channel(s); BinaryConverter makes any mask 0 and 1")
 
 # %% ../../nbs/learning/01_vision_loss.ipynb #704ea68e
 class CustomLoss(nn.Module):
     "Any loss of MONAI or PyTorch, with what a `Learner` needs: `activation`, `decodes` and a loss per item"
     def __init__(self,
-        loss_func # A loss, e.g. `DiceCELoss(softmax=True, to_onehot_y=True)`: takes logits (B, C, …) and a mask (B, 1, …)
+        # A loss, e.g. `DiceCELoss(softmax=True, to_onehot_y=True)`: takes logits (B, C, …) and a mask (B, 1, …)
+        loss_func
     ):
         super().__init__()
-        if isinstance(loss_func, type): raise TypeError(f"CustomLoss takes a loss, not a class: write CustomLoss({loss_func.__name__}())")
-        if not callable(loss_func): raise TypeError(f"CustomLoss takes a loss such as DiceLoss(sigmoid=True), not {loss_func!r}")
+        if isinstance(loss_func, type):
+            raise TypeError(f"CustomLoss takes a loss, not a class: write CustomLoss({loss_func.__name__}())")
+        if not callable(loss_func):
+            raise TypeError(f"CustomLoss takes a loss such as DiceLoss(sigmoid=True), not {loss_func!r}")
         self.loss_func = loss_func.func if isinstance(loss_func, BaseLoss) else loss_func
         self.reduction, self._checked = 'mean', False
 
@@ -156,7 +163,8 @@ def decodes(self:CustomLoss,
 
 # %% ../../nbs/learning/01_vision_loss.ipynb #56fd27e1
 class TverskyFocalLoss(_Loss):
-    "(1 - Tversky index) ** gamma of every item and class, averaged (Abraham and Khan 2019, doi:10.1109/ISBI.2019.8759329)"
+    """(1 - Tversky index) ** gamma of every item and class, averaged (Abraham and Khan 2019,
+    doi:10.1109/ISBI.2019.8759329)"""
     def __init__(self,
         include_background:bool=True, # Count channel 0 too?
         to_onehot_y:bool=False, # Make the mask (B, 1, …) one-hot first
@@ -168,10 +176,12 @@ class TverskyFocalLoss(_Loss):
         reduction:str='mean' # 'mean', 'sum', or 'none': (B, C)
     ):
         super().__init__(reduction=reduction)
-        if reduction not in ('mean', 'sum', 'none'): raise ValueError(f"TverskyFocalLoss: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        if reduction not in ('mean', 'sum', 'none'):
+            raise ValueError(f"TverskyFocalLoss: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
         if gamma <= 0: raise ValueError(f"TverskyFocalLoss: gamma must be above 0, not {gamma}")
         self.gamma = gamma
-        self.tversky = TverskyLoss(include_background, to_onehot_y, sigmoid, softmax, alpha=alpha, beta=beta, reduction='none')
+        self.tversky = TverskyLoss(include_background, to_onehot_y, sigmoid, softmax, alpha=alpha, beta=beta,
+                                   reduction='none')
 
     def forward(self,
         input, # Logits, (B, C, …)
@@ -183,14 +193,16 @@ class TverskyFocalLoss(_Loss):
 # %% ../../nbs/learning/01_vision_loss.ipynb #056d98b1
 def get_class_weights(
     labels, # Labels of any shape: a column, a list, an array, a tensor or mask; the weights follow their sorted order
-    class_weight='balanced', # 'balanced'; a dict {label: weight}, 1 for labels it does not name; None: 1 for every label
+    # 'balanced'; a dict {label: weight}, 1 for labels it does not name; None: 1 for every label
+    class_weight='balanced',
     n_classes:int=None # Give a weight for each of the labels 0…n_classes-1; a label that never occurs gets 0
 ) -> Tensor: # One float32 weight per class
     "Weights of the classes for a weighted loss, e.g. `nn.CrossEntropyLoss(weight=…)`"
     labels = (labels.cpu() if isinstance(labels, Tensor) else labels)
     classes, counts = np.unique(np.asarray(labels).ravel(), return_counts=True)
     if not len(classes): raise ValueError("get_class_weights: there are no labels")
-    if classes.dtype.kind == 'f' and np.isnan(classes).any(): raise ValueError("get_class_weights: a label is NaN: drop or fill the rows without a label")
+    if classes.dtype.kind == 'f' and np.isnan(classes).any():
+        raise ValueError("get_class_weights: a label is NaN: drop or fill the rows without a label")
     if class_weight is None: weights = np.ones(len(classes))
     elif isinstance(class_weight, dict): weights = np.array([class_weight.get(c, 1) for c in classes.tolist()])
     elif class_weight == 'balanced': weights = counts.sum() / (len(classes)*counts)
@@ -198,4 +210,5 @@ def get_class_weights(
     if n_classes is None: return torch.tensor(weights, dtype=torch.float32)
     if classes.dtype.kind not in 'iufb' or not np.isin(classes, np.arange(n_classes)).all():
         raise ValueError(f"get_class_weights: the labels {classes.tolist()} are not all among 0 to {n_classes-1}")
-    return torch.zeros(n_classes).index_put_((torch.tensor(classes.astype(int)),), torch.tensor(weights, dtype=torch.float32))
+    return torch.zeros(n_classes).index_put_((torch.tensor(classes.astype(int)),),
+                                             torch.tensor(weights, dtype=torch.float32))

@@ -19,7 +19,8 @@ import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
 from fastai.learner import Metric
-from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric, compute_hausdorff_distance, compute_surface_dice,
+from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric,
+                           compute_hausdorff_distance, compute_surface_dice,
                            get_confusion_matrix)
 from ..images.vision_core import MedMask, spacing_from
 
@@ -34,20 +35,26 @@ def _spacings(spacing, shape):
     b, axes = shape[0], len(shape) - 2
     spacing = np.asarray(1. if spacing is None else spacing, dtype=float)
     if spacing.ndim > 2 or spacing.shape not in [(), (axes,), (b, axes)]:
-        raise ValueError(f"spacing has shape {spacing.shape}: a batch {tuple(shape)} takes one number, {axes} numbers, or {axes} for each of its {b} images")
-    if not (np.isfinite(spacing) & (spacing > 0)).all(): raise ValueError(f"spacing must be above 0 mm, got {spacing.tolist()}")
+        raise ValueError(f"spacing has shape {spacing.shape}: a batch {tuple(shape)} takes one number, {axes} "
+                         f"numbers, or {axes} for each of its {b} images")
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise ValueError(f"spacing must be above 0 mm, got {spacing.tolist()}")
     return np.broadcast_to(spacing, (b, axes))
 
 def _batches(pred, targ, spacing=None):
     "`pred` and `targ` as plain batches (B, C, …) on one device, and their voxel sizes (B, axes) in mm"
     found = [o for o in map(spacing_from, (targ, pred)) if o is not None]
     pred, targ = _plain(pred), _plain(targ)
-    if any(o.ndim == 1 for o in found): pred, targ = [o if o.ndim == len(found[0]) + 2 else o[None] for o in (pred, targ)]
-    if pred.ndim == 6 or (pred.ndim == 5 and targ.ndim == 4 and targ.shape[1] == 1): pred = pred[:, 0]     # a deeply supervised model's stack (B, n, C, …)
-    if pred.ndim == targ.ndim + 1: targ = targ[:, None]                                                   # a label map (B, …)
+    if any(o.ndim == 1 for o in found):
+        pred, targ = [o if o.ndim == len(found[0]) + 2 else o[None] for o in (pred, targ)]
+    # a deeply supervised model's stack (B, n, C, …)
+    if pred.ndim == 6 or (pred.ndim == 5 and targ.ndim == 4 and targ.shape[1] == 1): pred = pred[:, 0]
+    # a label map (B, …)
+    if pred.ndim == targ.ndim + 1: targ = targ[:, None]
     p, t = tuple(pred.shape), tuple(targ.shape)
     if len(p) not in (4, 5) or len(t) != len(p) or (p[0], *p[2:]) != (t[0], *t[2:]):
-        raise ValueError(f"the prediction is {p} and the target {t}: both must be (B, C, H, W) or (B, C, X, Y, Z) with equal batch and spatial size")
+        raise ValueError(f"the prediction is {p} and the target {t}: both must be (B, C, H, W) or (B, C, X, Y, "
+                         "Z) with equal batch and spatial size")
     return pred, targ.to(pred.device), _spacings(found[0] if spacing is None and found else spacing, p)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #8823c4b7
@@ -68,7 +75,8 @@ def _labels(mask, name):
     "A one-channel `mask` as int64 labels (B, 1, …)"
     labels = mask.long()
     if (labels != mask).any() or (labels < 0).any():
-        raise ValueError(f"the {name} is not a mask: values from {float(mask.min()):.4g} to {float(mask.max()):.4g}, expected labels 0, 1, 2, …")
+        raise ValueError(f"the {name} is not a mask: values from {float(mask.min()):.4g} to "
+                         f"{float(mask.max()):.4g}, expected labels 0, 1, 2, …")
     return labels
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #ad26dd66
@@ -91,19 +99,23 @@ def _checked(mask, n_classes, name):
     "`mask`, of labels (B, 1, …) or one-hot (B, C, …); an error if it is not one of `n_classes`"
     several = mask.shape[1] > 1
     if several and mask.shape[1] != n_classes:
-        raise ValueError(f"the {name} has {mask.shape[1]} channels, expected 1 (labels) or {n_classes} (one-hot, background first)")
+        raise ValueError(f"the {name} has {mask.shape[1]} channels, expected 1 (labels) or {n_classes} (one-hot, "
+                         "background first)")
     if _valid(mask, n_classes): return mask
-    if several: raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
+    if several:
+        raise ValueError(f"the {name} has {mask.shape[1]} channels, but is not one-hot: values other than 0 and 1")
     raise ValueError(f"the {name} has label {int(_labels(mask, name).max())}, expected labels 0 to {n_classes-1}")
 
-def _per_class(mask, n_classes, name, include_background=False): return _channels(_checked(mask, n_classes, name), n_classes, include_background)
+def _per_class(mask, n_classes, name, include_background=False):
+    return _channels(_checked(mask, n_classes, name), n_classes, include_background)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #ee27dd69
 def _of_masks(metric, pred, targ, spacing=None, include_background=False, **kwargs):
     "`metric` of two masks of any form, (B, K)"
     pred, targ, spacing = _batches(pred, targ, spacing)
     n = max(_n_classes(pred, 'prediction'), _n_classes(targ, 'target'))
-    return metric(_per_class(pred, n, 'prediction', include_background), _per_class(targ, n, 'target', include_background), spacing, **kwargs)
+    return metric(_per_class(pred, n, 'prediction', include_background),
+                  _per_class(targ, n, 'target', include_background), spacing, **kwargs)
 
 def _is_mask(x): return isinstance(x, MedMask) or (isinstance(x, Tensor) and not x.is_floating_point())
 
@@ -116,17 +128,22 @@ def _of_logits(metric, act, targ, spacing, decode, **kwargs):
     return metric(_channels(pred, n), _per_class(targ, n, 'target'), spacing, **kwargs).mean()
 
 def _decode_binary(act):
-    if act.shape[1] != 1: raise ValueError(f"a binary metric takes logits of 1 channel, got {tuple(act.shape)}: use the multi_ form")
+    if act.shape[1] != 1:
+        raise ValueError(f"a binary metric takes logits of 1 channel, got {tuple(act.shape)}: use the multi_ form")
     return act.float().sigmoid() >= .5, 2
 
 def _decode_multi(act):
-    if act.shape[1] == 1: raise ValueError(f"a multi_ metric takes logits of 2 or more channels, got {tuple(act.shape)}: use the binary_ form")
+    if act.shape[1] == 1:
+        raise ValueError(f"a multi_ metric takes logits of 2 or more channels, got {tuple(act.shape)}: use the "
+                         "binary_ form")
     return act.argmax(1, keepdim=True), act.shape[1]
 
 def _decode(act): return (_decode_binary if act.shape[1] == 1 else _decode_multi)(act)
 
-def _of_binary(metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_binary, **kwargs)
-def _of_multi (metric, act, targ, spacing=None, **kwargs): return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
+def _of_binary(metric, act, targ, spacing=None, **kwargs):
+    return _of_logits(metric, act, targ, spacing, _decode_binary, **kwargs)
+def _of_multi (metric, act, targ, spacing=None, **kwargs):
+    return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #2ba74c11
 def _dice(pred, targ, spacing):
@@ -266,24 +283,29 @@ def multi_lesion_detection_rate(
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #bf8d7d09
 def _of_surfaces(metric, pred, targ, spacing, both_empty=0., one_empty=None, **kwargs):
-    "MONAI's `metric` of every image and class, (B, K), with an answer for empty masks; `one_empty` None is the image's diagonal in mm"
+    """MONAI's `metric` of every image and class, (B, K), with an answer for empty masks; `one_empty` None is the
+    image's diagonal in mm"""
     p, t = [o.flatten(2).any(-1) for o in (pred, targ)]
-    if one_empty is None: one_empty = p.new_tensor(np.linalg.norm(spacing*pred.shape[2:], axis=1), dtype=torch.float)[:, None]
+    if one_empty is None:
+        one_empty = p.new_tensor(np.linalg.norm(spacing*pred.shape[2:], axis=1), dtype=torch.float)[:, None]
     out = torch.where(p | t, one_empty, both_empty).expand(p.shape).clone()
     for b,k in (p & t).nonzero().tolist():
         pair = [o[b, k].cpu()[None, None] for o in (pred, targ)]
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', '.*always_return_as_numpy', FutureWarning)     # MONAI calls itself with an argument that it deprecated
+            # MONAI calls itself with an argument that it deprecated
+            warnings.filterwarnings('ignore', '.*always_return_as_numpy', FutureWarning)
             out[b, k] = metric(*pair, include_background=True, spacing=spacing[b].tolist(), **kwargs).item()
     return out
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #4f262883
-def _hausdorff(pred, targ, spacing, percentile=None): return _of_surfaces(compute_hausdorff_distance, pred, targ, spacing, percentile=percentile)
+def _hausdorff(pred, targ, spacing, percentile=None):
+    return _of_surfaces(compute_hausdorff_distance, pred, targ, spacing, percentile=percentile)
 
 def calculate_haus(
     pred, # Mask (B, C, …): binary, labels or one-hot
     targ, # Mask of the same batch and spatial size
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    spacing=None
 ) -> Tensor: # (B, classes), mm
     "Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing)
@@ -291,7 +313,8 @@ def calculate_haus(
 def calculate_hd95(
     pred, # Mask (B, C, …): binary, labels or one-hot
     targ, # Mask of the same batch and spatial size
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    spacing=None
 ) -> Tensor: # (B, classes), mm
     "95th percentile of the Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing, percentile=95)
@@ -326,16 +349,19 @@ def multi_hausdorff_distance95(
     targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
     spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
 ) -> Tensor: # Scalar, mm
-    "Mean 95th percentile of the Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's diagonal"
+    """Mean 95th percentile of the Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's
+    diagonal"""
     return _of_multi(_hausdorff, act, targ, spacing, percentile=95)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #f1c40de8
-def _average_surface_distance(pred, targ, spacing): return _of_surfaces(compute_average_surface_distance, pred, targ, spacing, symmetric=True)
+def _average_surface_distance(pred, targ, spacing):
+    return _of_surfaces(compute_average_surface_distance, pred, targ, spacing, symmetric=True)
 
 def calculate_average_surface_distance(
     pred, # Mask (B, C, …): binary, labels or one-hot
     targ, # Mask of the same batch and spatial size
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    spacing=None
 ) -> Tensor: # (B, classes), mm
     "Symmetric average surface distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_average_surface_distance, pred, targ, spacing)
@@ -358,13 +384,15 @@ def multi_average_surface_distance(
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #0e9c8815
 def _surface_dice(pred, targ, spacing, tolerance_mm=1.):
-    return _of_surfaces(compute_surface_dice, pred, targ, spacing, 1., 0., class_thresholds=[tolerance_mm + 1e-6])   # 0.1*3 is above 0.3
+    # 0.1*3 is above 0.3
+    return _of_surfaces(compute_surface_dice, pred, targ, spacing, 1., 0., class_thresholds=[tolerance_mm + 1e-6])
 
 def calculate_surface_dice(
     pred, # Mask (B, C, …): binary, labels or one-hot
     targ, # Mask of the same batch and spatial size
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
+    spacing=None
 ) -> Tensor: # (B, classes)
     "Surface Dice of every image and class; both empty: 1, one empty: 0"
     return _of_masks(_surface_dice, pred, targ, spacing, tolerance_mm=tolerance_mm)
@@ -391,14 +419,16 @@ def multi_surface_dice(
 def _case(mask, axes):
     "`mask` with or without channel and batch axes, `axes` spatial ones, as a plain tensor (1, C, …)"
     mask = _plain(mask)
-    if not axes <= mask.ndim <= axes + 2: raise ValueError(f"a mask of shape {tuple(mask.shape)} does not fit a spacing of {axes} axes")
+    if not axes <= mask.ndim <= axes + 2:
+        raise ValueError(f"a mask of shape {tuple(mask.shape)} does not fit a spacing of {axes} axes")
     mask = mask[(None,)*(axes + 2 - mask.ndim)]
     if mask.shape[0] != 1: raise ValueError(f"expected one image, got a batch of {mask.shape[0]}")
     return mask
 
 def _surface_summary(pred, targ, spacing, tolerances, percentile):
     "Surface metrics of one boolean pair (1, 1, …) as a dict"
-    found = {'hd': _hausdorff(pred, targ, spacing), f'hd{percentile}': _hausdorff(pred, targ, spacing, percentile), 'asd': _average_surface_distance(pred, targ, spacing),
+    found = {'hd': _hausdorff(pred, targ, spacing), f'hd{percentile}': _hausdorff(pred, targ, spacing, percentile),
+             'asd': _average_surface_distance(pred, targ, spacing),
              **{f'nsd_{o:g}mm': _surface_dice(pred, targ, spacing, o) for o in tolerances}}
     return {name: value.item() for name,value in found.items()}
 
@@ -411,13 +441,18 @@ def calculate_surface_metrics(
 ) -> dict: # 'hd', 'hd95', 'asd' in mm; 'nsd_0.5mm', … : surface Dice
     "Distances between the surfaces of two binary masks of one image"
     pred, targ = [_case(o, len(spacing_mm)) for o in (pred, targ)]
-    def summary(p, t, spacing): return [_surface_summary(p[:, [k]], t[:, [k]], spacing, nsd_tolerances_mm, hd_percentile) for k in range(p.shape[1])]
+    def summary(p, t, spacing):
+        return [_surface_summary(p[:, [k]], t[:, [k]], spacing, nsd_tolerances_mm,
+                                 hd_percentile) for k in range(p.shape[1])]
     found = _of_masks(summary, pred, targ, spacing_mm)
-    if len(found) > 1: raise ValueError(f"expected a binary mask, found {len(found)} foreground classes: use calculate_all_metrics(…, binary=False)")
+    if len(found) > 1:
+        raise ValueError(f"expected a binary mask, found {len(found)} foreground classes: use "
+                         "calculate_all_metrics(…, binary=False)")
     return found[0]
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #d4aa3f40
-_counted = dict(dsc=_dice, sensitivity=_sensitivity, precision=_precision, lesion_detection_rate=_lesion_detection_rate, signed_rve=_signed_rve)
+_counted = dict(dsc=_dice, sensitivity=_sensitivity, precision=_precision, lesion_detection_rate=_lesion_detection_rate,
+                signed_rve=_signed_rve)
 
 def calculate_all_metrics(
     pred, # Mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
@@ -426,15 +461,20 @@ def calculate_all_metrics(
     *,
     nsd_tolerances_mm=(0.5, 1.0, 2.0), # Tolerances of the surface Dice, in mm
     binary:bool=True # False: label maps
-) -> dict: # Name of the metric: value; with `binary=False` the means over the labels, and 'per_class': {label: such a dict}
+# Name of the metric: value; with `binary=False` the means over the labels, and 'per_class': {label: such a dict}
+) -> dict:
     "Every metric of one image"
     pred, targ = [_case(o, len(spacing_mm)) for o in (pred, targ)]
     def table(p, t, spacing):
         pairs = [(p[:, [k]], t[:, [k]]) for k in range(p.shape[1])]
-        return [{**{n: f(*o, spacing).item() for n,f in _counted.items()}, **_surface_summary(*o, spacing, nsd_tolerances_mm, 95)} for o in pairs]
+        return [{**{n: f(*o, spacing).item() for n,f in _counted.items()},
+                 **_surface_summary(*o, spacing, nsd_tolerances_mm, 95)} for o in pairs]
     per_class = _of_masks(table, pred, targ, spacing_mm)
-    if not binary: return {**{n: float(np.mean([o[n] for o in per_class])) for n in per_class[0]}, 'per_class': dict(enumerate(per_class, 1))}
-    if len(per_class) > 1: raise ValueError(f"expected a binary mask, found labels up to {len(per_class)}: pass binary=False")
+    if not binary:
+        return {**{n: float(np.mean([o[n] for o in per_class])) for n in per_class[0]},
+                'per_class': dict(enumerate(per_class, 1))}
+    if len(per_class) > 1:
+        raise ValueError(f"expected a binary mask, found labels up to {len(per_class)}: pass binary=False")
     return per_class[0]
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #321b5913
@@ -454,14 +494,17 @@ class AccumulatedDice(Metric):
         "Add the batch's voxels"
         act, targ, _ = _batches(learn.pred, learn.yb[0])
         pred, n = _decode(act)
-        if n != self.n_classes: raise ValueError(f"{type(self).__name__}(n_classes={self.n_classes}), but the model tells {n} classes apart")
+        if n != self.n_classes:
+            raise ValueError(f"{type(self).__name__}(n_classes={self.n_classes}), but the model tells {n} "
+                             "classes apart")
         pred, targ = _channels(pred, n, self.include_background), _per_class(targ, n, 'target', self.include_background)
         both, p, t = [o.transpose(0, 1).flatten(1).sum(1) for o in (pred & targ, pred, targ)]
         self._both, self._sizes = self._both + both, self._sizes + p + t
 
     @property
     def per_class(self):
-        "Dice of each class, in the order of the labels; 1 for a class that the epoch has in neither masks nor predictions"
+        """Dice of each class, in the order of the labels; 1 for a class that the epoch has in neither masks nor
+        predictions"""
         return None if isinstance(self._sizes, int) else torch.where(self._sizes == 0, 1., 2*self._both / self._sizes)
 
     @property
@@ -481,7 +524,8 @@ class AccumulatedMultiDice(AccumulatedDice):
 # %% ../../nbs/learning/02_vision_metrics.ipynb #2d25a222
 def _small(mask, n_classes):
     "A valid `mask` in as few bytes as its values take, as an array"
-    mask = mask != 0 if mask.shape[1] > 1 or n_classes == 2 else mask.to(torch.uint8 if n_classes <= 256 else torch.int32)
+    mask = mask != 0 if mask.shape[1] > 1 or n_classes == 2 else mask.to(torch.uint8 if n_classes <= 256
+                                                                         else torch.int32)
     return mask.cpu().numpy()
 
 def _of_image(metric, pred, targ, n_classes, spacing):
@@ -494,8 +538,10 @@ def _of_image(metric, pred, targ, n_classes, spacing):
 class _Jobs:
     "Calls under way, in processes or done in this one, and their results"
     most_waiting = 10**9     # bytes
-    def __init__(self, name, n_workers): self.name, self.n_workers, self.pool, self.seconds, self.found = name, n_workers, None, 0., {}
-    def __reduce__(self): return _Jobs, (self.name, self.n_workers)      # processes stay behind when a Learner is exported
+    def __init__(self, name, n_workers):
+        self.name, self.n_workers, self.pool, self.seconds, self.found = name, n_workers, None, 0., {}
+    # processes stay behind when a Learner is exported
+    def __reduce__(self): return _Jobs, (self.name, self.n_workers)
 
     def processes(self):
         "The pool; None to work in this process"
@@ -504,8 +550,10 @@ class _Jobs:
         n = self.n_workers
         if n is None: n = min(cpu_count(), 4) if self.seconds > 5 and cpu_count() > 1 else 0
         if n and self.pool is None:     # they leave Ctrl-C and the GPU to the main process
-            self.pool = ProcessPoolExecutor(n, timeout=60, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN),
-                                            env=dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore'))
+            self.pool = ProcessPoolExecutor(n, timeout=60, initializer=signal.signal,
+                                            initargs=(signal.SIGINT, signal.SIG_IGN),
+                                            env=dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='',
+                                                     PYTHONWARNINGS='ignore'))
         return self.pool
 
     def add(self, n_bytes, f, *args):
@@ -515,7 +563,8 @@ class _Jobs:
             job.set_result(f(*args))
             self.seconds += time.perf_counter() - start
         else:
-            while sum((waiting := {o: n for o,n in self.found.items() if not o.done()}).values()) > self.most_waiting: wait(waiting, return_when=FIRST_COMPLETED)
+            while sum((waiting := {o: n for o,n in self.found.items() if not o.done()}).values()) > self.most_waiting:
+                wait(waiting, return_when=FIRST_COMPLETED)
             try: job = pool.submit(f, *args)
             except BrokenExecutor: self.died()
         self.found[job] = n_bytes
@@ -528,23 +577,33 @@ class _Jobs:
         "All results, in the order of the calls"
         try: return [job.result() for job in self.found]
         except BrokenExecutor: self.died()
-        except Exception as e: raise RuntimeError(f"{self.name} failed on one of {len(self.found)} images: {type(e).__name__}: {e}") from e
+        except Exception as e:
+            raise RuntimeError(f"{self.name} failed on one of {len(self.found)} images: {type(e).__name__}: {e}") from e
 
     def died(self):
         self.pool = None
-        raise RuntimeError(f"{self.name}: a process ended before it had an answer (out of memory?): give SurfaceMetric a smaller n_workers, or 0 for none") from None
+        raise RuntimeError(f"{self.name}: a process ended before it had an answer (out of memory?): give "
+                           "SurfaceMetric a smaller n_workers, or 0 for none") from None
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #533cda67
 class SurfaceMetric(Metric):
     "The mean of a metric of masks over images and classes, every few epochs, computed in processes of its own"
     def __init__(self,
-        metric=calculate_hd95, # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a `MedMask`
-        every:int|None=5, # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in `learn.validate()`
-        n_workers:int|None=None, # Number of processes; 0: the main process alone; None: as many as cores, at most 4, after 5 s in the main process
+        # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a
+        # `MedMask`
+        metric=calculate_hd95,
+        # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in
+        # `learn.validate()`
+        every:int|None=5,
+        # Number of processes; 0: the main process alone; None: as many as cores, at most 4, after 5 s in the main
+        # process
+        n_workers:int|None=None,
         name:str|None=None # Its name in the table; None: the function's, without 'calculate_'
     ):
-        if every is not None and every < 1: raise ValueError(f"every is a number of epochs, at least 1, or None; got {every}")
-        if n_workers is not None and n_workers < 0: raise ValueError(f"n_workers must be at least 0, or None; got {n_workers}")
+        if every is not None and every < 1:
+            raise ValueError(f"every is a number of epochs, at least 1, or None; got {every}")
+        if n_workers is not None and n_workers < 0:
+            raise ValueError(f"n_workers must be at least 0, or None; got {n_workers}")
         self.metric, self.every = metric, every
         self._jobs = _Jobs(name or getattr(metric, 'func', metric).__name__.removeprefix('calculate_'), n_workers)
 
@@ -561,7 +620,8 @@ class SurfaceMetric(Metric):
         act, targ, spacing = _batches(learn.pred, learn.yb[0])
         pred, n = _decode(act)
         pred, targ = _small(pred, n), _small(_checked(targ, n, 'target'), n)
-        for p,t,mm_ in zip(pred, targ, spacing): self._jobs.add(p.nbytes + t.nbytes, _of_image, self.metric, p[None], t[None], n, mm_)
+        for p,t,mm_ in zip(pred, targ, spacing):
+            self._jobs.add(p.nbytes + t.nbytes, _of_image, self.metric, p[None], t[None], n, mm_)
 
     @property
     def value(self):

@@ -21,7 +21,8 @@ from .sharing import _loading, _read_config, _sha256
 def _client():
     "The client's package"
     try: import huggingface_hub, huggingface_hub.constants, huggingface_hub.errors, huggingface_hub.utils
-    except ImportError: raise ImportError('push_to_hub and from_hub need huggingface_hub: pip install "fastMONAI[hub]"') from None
+    except ImportError:
+        raise ImportError('push_to_hub and from_hub need huggingface_hub: pip install "fastMONAI[hub]"') from None
     return huggingface_hub
 
 def _check_repo(repo_id):
@@ -35,7 +36,8 @@ def _check_repo(repo_id):
 _ref = re.compile(r'(?!.*(\.\.|//|\.lock$|[./]$))\w[\w./+-]{0,99}', re.ASCII)
 
 def _check_ref(name, what): # `what`: 'tag' or 'revision'
-    if not (isinstance(name, str) and _ref.fullmatch(name)): raise ValueError(f"{name!r} is no {what}: expected letters, digits and . _ - + / as in 'v1.0'")
+    if not (isinstance(name, str) and _ref.fullmatch(name)):
+        raise ValueError(f"{name!r} is no {what}: expected letters, digits and . _ - + / as in 'v1.0'")
 
 def _api(repo_id, token):
     hub = _client()
@@ -50,24 +52,37 @@ def _status(e): return getattr(getattr(e, 'response', None), 'status_code', None
 
 def _unreachable(e):
     "Whether the Hub, and not the request, is at fault"
-    return isinstance(e, (ConnectionError, TimeoutError)) or any(c.__name__ == 'TransportError' for c in type(e).__mro__) or (_status(e) or 0) >= 500
+    return isinstance(e, (ConnectionError, TimeoutError)) or any(c.__name__ == 'TransportError'
+                                                                 for c in type(e).__mro__) or (_status(e) or 0) >= 500
 
 def _line(text, n=300): return ' '.join(str(text).split())[:n]
 
 def _what(e, api, repo_id, revision=None):
     "What went wrong, and what to do"
     errors, log_in = _client().errors, 'run `hf auth login`, or pass token='
-    while e.__cause__ is not None and _status(e) is None and not _unreachable(e): e = e.__cause__ # the client wraps some errors
+    # the client wraps some errors
+    while e.__cause__ is not None and _status(e) is None and not _unreachable(e): e = e.__cause__
     status, said = _status(e), _line(getattr(e, 'server_message', None) or e)
-    if isinstance(e, errors.GatedRepoError): return f'access is granted by its owner: ask for it at {api.endpoint}/{repo_id}, then {log_in}'
-    if isinstance(e, errors.RevisionNotFoundError): return f'has no revision {revision!r}: expected a tag, a branch or a commit{_known_tags(api, repo_id)}'
-    if isinstance(e, errors.RepositoryNotFoundError): return f'no such repository at {api.endpoint}, or a private one that this account may not read: check the name, or {log_in}'
-    if status == 401: return f'the Hub does not accept the token (401): {log_in} with one from {api.endpoint}/settings/tokens; token=False reads public repositories without one'
-    if status and not str(e.response.url).startswith(api.endpoint): return f'the storage of the Hub answered {status} ({said}): call again'
-    if status == 403: return f'the token may not do this (403; {said}): it needs the right to write to {repo_id.split("/")[0]!r}, see {api.endpoint}/settings/tokens'
+    if isinstance(e, errors.GatedRepoError):
+        return f'access is granted by its owner: ask for it at {api.endpoint}/{repo_id}, then {log_in}'
+    if isinstance(e, errors.RevisionNotFoundError):
+        return f'has no revision {revision!r}: expected a tag, a branch or a commit{_known_tags(api, repo_id)}'
+    if isinstance(e, errors.RepositoryNotFoundError):
+        return (f'no such repository at {api.endpoint}, or a private one that this account may not read: check '
+                f'the name, or {log_in}')
+    if status == 401:
+        return (f'the Hub does not accept the token (401): {log_in} with one from {api.endpoint}/settings/tokens; '
+                'token=False reads public repositories without one')
+    if status and not str(e.response.url).startswith(api.endpoint):
+        return f'the storage of the Hub answered {status} ({said}): call again'
+    if status == 403:
+        return (f'the token may not do this (403; {said}): it needs the right to write to '
+                f'{repo_id.split("/")[0]!r}, see {api.endpoint}/settings/tokens')
     if status == 429: return f'the Hub was asked too often (429; {said}): wait, and call again'
     if status is not None: return f'the Hub answered {status} ({said})'
-    if _unreachable(e): return f'{api.endpoint} cannot be reached, or the connection broke ({type(e).__name__}): check the network, and call again'
+    if _unreachable(e):
+        return (f'{api.endpoint} cannot be reached, or the connection broke ({type(e).__name__}): check the '
+                'network, and call again')
     return f'{type(e).__name__}: {said}'
 
 def _known_tags(api, repo_id):
@@ -87,7 +102,8 @@ def _check_tag(api, repo_id, tag, replace_tag):
     try: tags = {t.name: t.target_commit for t in api.list_repo_refs(repo_id).tags}
     except _client().errors.RepositoryNotFoundError: return {} # it will be made
     if tag in tags and not replace_tag:
-        raise HubError(f'{repo_id}: the tag {tag!r} exists (commit {tags[tag][:7]}): choose another, as releases are not to change, or pass replace_tag=True')
+        raise HubError(f'{repo_id}: the tag {tag!r} exists (commit {tags[tag][:7]}): choose another, as releases '
+                       'are not to change, or pass replace_tag=True')
     return tags
 
 def _make_repo(api, repo_id, private):
@@ -95,7 +111,9 @@ def _make_repo(api, repo_id, private):
     api.create_repo(repo_id, private=private, exist_ok=True)
     if private is None: return
     found = bool(api.model_info(repo_id).private)
-    if found != private: raise HubError(f'{repo_id}: is {"private" if found else "public"} already, and private={private} was asked: change it at {api.endpoint}/{repo_id}/settings, or leave private out')
+    if found != private:
+        raise HubError(f'{repo_id}: is {"private" if found else "public"} already, and private={private} was '
+                       f'asked: change it at {api.endpoint}/{repo_id}/settings, or leave private out')
 
 def _folder(o, tmp, saving):
     "A folder with a model: the given one, which must load, or a new one"
@@ -109,7 +127,8 @@ def _upload(api, repo_id, folder, tag, message):
     from huggingface_hub import CommitOperationAdd
     load = f'from_hub({repo_id!r})' if tag is None else f'from_hub({repo_id!r}, revision={tag!r})'
     card = model_file(folder, 'README.md', max_bytes=MAX_CONFIG).read_text(encoding='utf-8').replace(_loading, load)
-    files = dict(zip(_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'), card.encode())))
+    files = dict(zip(_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'),
+                              card.encode())))
     return api.create_commit(repo_id, [CommitOperationAdd(k, v) for k,v in files.items()], commit_message=message).oid
 
 _FILES = 'config.json', 'model.safetensors', 'README.md'
@@ -130,7 +149,8 @@ def push_to_hub(
     api = _api(repo_id, token)
     if tag is not None: _check_ref(tag, 'tag')
     if not isinstance(learn_or_model, (str, Path)): model_of(learn_or_model)
-    if not (token or token is None and _client().get_token()): raise HubError(f'{repo_id}: no token: run `hf auth login`, or pass token=')
+    if not (token or token is None and _client().get_token()):
+        raise HubError(f'{repo_id}: no token: run `hf auth login`, or pass token=')
     with _told(api, repo_id):
         tags = _check_tag(api, repo_id, tag, replace_tag)
         _make_repo(api, repo_id, private)
@@ -149,16 +169,19 @@ def _check_small(files, name):
         if n not in files: raise ModelError(f'{name}: has no {n}; expected a repository that push_to_hub made')
     for n,f in files.items():
         if f.size is None: raise ModelError(f'{name}/{n}: the Hub does not tell its size')
-        if n != 'model.safetensors' and f.size > MAX_CONFIG: raise ModelError(f'{name}/{n}: {f.size:,} bytes, expected at most {MAX_CONFIG:,}')
+        if n != 'model.safetensors' and f.size > MAX_CONFIG:
+            raise ModelError(f'{name}/{n}: {f.size:,} bytes, expected at most {MAX_CONFIG:,}')
 
 def _check_weights(folder, file):
     "Refuse weights that are not those of the configuration, by hash and size alone"
     config, path = _read_config(folder/'config.json'), folder/'model.safetensors'
-    if file.lfs and file.lfs.sha256 != config['weights_sha256']: raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs)')
+    if file.lfs and file.lfs.sha256 != config['weights_sha256']:
+        raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs)')
     try: state = build_network(config['network']).state_dict()
     except ValueError as e: raise ModelError(f'{folder/"config.json"}: {_line(e)}') from None
     most = sum(v.numel()*v.element_size() + 1000 for v in state.values()) + 10_000 # with names and shapes
-    if file.size > most: raise ModelError(f'{path}: {file.size:,} bytes, and the network of config.json has at most {most:,}')
+    if file.size > most:
+        raise ModelError(f'{path}: {file.size:,} bytes, and the network of config.json has at most {most:,}')
 
 # %% ../../nbs/models/03_hub.ipynb #390871e2
 _MAX_ANSWER = 20_000_000 # bytes of JSON
@@ -171,10 +194,12 @@ def _answer(api, url, **headers):
     headers = utils.build_hf_headers(token=api.token, **user) | {'Accept-Encoding': 'identity'} | headers
     try:
         with utils.get_session().stream('GET', url, headers=headers, timeout=30, follow_redirects=True) as r:
-            if r.status_code >= 400 and int(r.headers.get('Content-Length') or 0) < 10**6 and 'Content-Encoding' not in r.headers:
+            if r.status_code >= 400 and int(r.headers.get('Content-Length')
+                                            or 0) < 10**6 and 'Content-Encoding' not in r.headers:
                 with suppress(ValueError): r._content = _bounded(r, 10**6) # what the client says of an error
             utils.hf_raise_for_status(r)
-            if r.headers.get('Content-Encoding', 'identity') != 'identity': raise HubError(f'{url}: a packed answer, and a plain one was asked for')
+            if r.headers.get('Content-Encoding', 'identity') != 'identity':
+                raise HubError(f'{url}: a packed answer, and a plain one was asked for')
             yield r
     except Exception as e:
         if type(e).__name__ not in ('UnsupportedProtocol', 'TooManyRedirects'): raise
@@ -192,8 +217,10 @@ def _json(api, repo_id, path):
     "What the Hub says of a repository"
     with _answer(api, f'{api.endpoint}/api/models/{repo_id}{path}') as r:
         try: found = json.loads(_bounded(r, _MAX_ANSWER))
-        except (ValueError, RecursionError) as e: raise HubError(f'{repo_id}: the Hub answered what is no JSON ({_line(e)})') from None
-    if not isinstance(found, dict): raise HubError(f'{repo_id}: the Hub answered what is no description of a repository')
+        except (ValueError, RecursionError) as e:
+            raise HubError(f'{repo_id}: the Hub answered what is no JSON ({_line(e)})') from None
+    if not isinstance(found, dict):
+        raise HubError(f'{repo_id}: the Hub answered what is no description of a repository')
     return found
 
 # %% ../../nbs/models/03_hub.ipynb #bc170afc
@@ -211,7 +238,8 @@ def _blob(
     try:
         for attempt in range(attempts):
             try:
-                with _answer(api, url, **({'Range': f'bytes={have}-'} if have else {})) as r, open(part, 'r+b' if have else 'wb') as f:
+                with _answer(api, url, **({'Range': f'bytes={have}-'} if have
+                                          else {})) as r, open(part, 'r+b' if have else 'wb') as f:
                     have = have if r.status_code == 206 else 0
                     f.seek(have); f.truncate()
                     for block in r.iter_raw():
@@ -237,14 +265,18 @@ def _fetch(api, repo_id, file, folder):
     "Take one file from the cache, or download it; its path in `folder`, the commit's. It is what the Hub lists"
     path, listed = folder/file.rfilename, file.lfs.sha256 if file.lfs else file.blob_id
     blob = folder.parent.parent/'blobs'/listed
-    def is_right(p): return (_sha256(p) if file.lfs else hashlib.sha1(b'blob %d\0' % p.stat().st_size + p.read_bytes()).hexdigest()) == listed
+    def is_right(p):
+        return (_sha256(p) if file.lfs else hashlib.sha1(b'blob %d\0' % p.stat().st_size
+                                                         + p.read_bytes()).hexdigest()) == listed
     for found in (path, blob):
         with suppress(FileNotFoundError, ModelError):
             if is_right(model_file(folder if found == path else blob.parent, found.name, max_bytes=file.size)):
                 if found == blob: _place(blob, path)
                 return path
     url = _client().hf_hub_url(repo_id, file.rfilename, revision=folder.name, endpoint=api.endpoint)
-    if not _blob(api, url, blob, file.size, is_right): raise ModelError(f'{path}: is damaged, its hash is not the one that the Hub lists: it was not kept, call again to download it anew')
+    if not _blob(api, url, blob, file.size, is_right):
+        raise ModelError(f'{path}: is damaged, its hash is not the one that the Hub lists: it was not kept, call '
+                         'again to download it anew')
     _place(blob, path)
     return path
 
@@ -261,10 +293,12 @@ def _listed(api, repo_id, revision):
     try:
         info = ModelInfo(**_json(api, repo_id, f'/revision/{quote(revision, safe="")}?blobs=true'))
         files = {f.rfilename: f for f in info.siblings if f.rfilename in _FILES}
-        wrong = [h for h in (info.sha, *(f.lfs.sha256 if f.lfs else f.blob_id for f in files.values())) if not _hashes.fullmatch(h)]
+        wrong = [h for h in (info.sha, *(f.lfs.sha256 if f.lfs else f.blob_id for f in files.values()))
+                 if not _hashes.fullmatch(h)]
         wrong += [f.size for f in files.values() if f.size is not None and not (type(f.size) is int and f.size >= 0)]
         if len(info.sha) != 40: wrong.append(info.sha)
-    except (TypeError, KeyError, ValueError, AttributeError) as e: raise HubError(f'{repo_id}: the Hub answered what is no description of a repository ({_line(e)})') from None
+    except (TypeError, KeyError, ValueError, AttributeError) as e:
+        raise HubError(f'{repo_id}: the Hub answered what is no description of a repository ({_line(e)})') from None
     if wrong: raise HubError(f'{repo_id}: the Hub lists {_line(wrong[0], 80)!r} where a hash or a size was expected')
     return info.sha, files
 
@@ -289,10 +323,13 @@ def _cached(api, repo_id, revision):
     try:
         for n in _FILES[:2]: path = api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)
         folder = Path(path).parent
-        if not _hashes.fullmatch(folder.name): raise HubError(f'{repo_id}: the cache names {folder.name!r} where a commit was expected: remove {hub.constants.HF_HUB_CACHE}')
+        if not _hashes.fullmatch(folder.name):
+            raise HubError(f'{repo_id}: the cache names {folder.name!r} where a commit was expected: remove '
+                           f'{hub.constants.HF_HUB_CACHE}')
         return folder
     except hub.errors.LocalEntryNotFoundError:
-        raise HubError(f'{repo_id}: {api.endpoint} cannot be reached, and revision {revision!r} is not in the cache {hub.constants.HF_HUB_CACHE}: load it once while online') from None
+        raise HubError(f'{repo_id}: {api.endpoint} cannot be reached, and revision {revision!r} is not in the '
+                       f'cache {hub.constants.HF_HUB_CACHE}: load it once while online') from None
 
 # %% ../../nbs/models/03_hub.ipynb #e3cb777a
 def from_hub(
@@ -301,7 +338,8 @@ def from_hub(
     device='cpu', # Where the network goes
     token=None, # For a private repository; that of `hf auth login` if not given, none if False
 )->MedModel: # Its `source` is 'user/name@commit'
-    "Load a model from the Hugging Face Hub; HubError or ModelError, one line, where that cannot be. Nothing of the repository is run"
+    """Load a model from the Hugging Face Hub; HubError or ModelError, one line, where that cannot be. Nothing of the
+    repository is run"""
     api = _api(repo_id, token)
     revision = 'main' if revision is None else revision
     _check_ref(revision, 'revision')

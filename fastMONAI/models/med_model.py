@@ -45,7 +45,8 @@ class MedModel:
     colors:list = None # [r, g, b] from 0 to 255 for each class; None: chosen
     patch_size:list = None # voxels of a window; None: volumes are predicted whole
     opening:dict = field(default_factory=dict) # keywords of `MedImage.create`
-    postprocessing:list = field(default_factory=list) # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
+    # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
+    postprocessing:list = field(default_factory=list)
     fill:float = 0. # value of an image beyond its border, where it is smaller than a window
     temperature:float = 1. # what logits are divided by before the activation: see `fit_temperature`
     metrics:dict = field(default_factory=dict) # {name: {class or 'mean': {'value', 'low', 'high'}}}
@@ -56,14 +57,21 @@ class MedModel:
 
     def __post_init__(self):
         if self.task not in TASKS: raise ValueError(f'task must be one of {", ".join(TASKS)}, not {self.task!r}')
-        if self.activation not in (None, 'softmax', 'sigmoid'): raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, not {self.activation!r}")
+        if self.activation not in (None, 'softmax', 'sigmoid'):
+            raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, not {self.activation!r}")
         if not math.isfinite(self.fill): raise ValueError(f'fill must be a number, not {self.fill!r}')
-        if not 0 < self.temperature < math.inf: raise ValueError(f'temperature must be a number above 0, not {self.temperature!r}')
-        if self.ndim not in (2, 3) or not _whole(self.channels): raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {self.channels!r} in {self.ndim!r}D')
-        if not self.classes or not all(isinstance(c, str) for c in self.classes): raise ValueError(f'classes are names, at least one, not {self.classes!r}')
-        if self.patch_size is not None and (len(self.patch_size) != self.ndim or not all(map(_whole, self.patch_size))): raise ValueError(f'patch_size needs {self.ndim} whole numbers, not {self.patch_size!r}')
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f'temperature must be a number above 0, not {self.temperature!r}')
+        if self.ndim not in (2, 3) or not _whole(self.channels):
+            raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {self.channels!r} in '
+                             f'{self.ndim!r}D')
+        if not self.classes or not all(isinstance(c, str) for c in self.classes):
+            raise ValueError(f'classes are names, at least one, not {self.classes!r}')
+        if self.patch_size is not None and (len(self.patch_size) != self.ndim or not all(map(_whole, self.patch_size))):
+            raise ValueError(f'patch_size needs {self.ndim} whole numbers, not {self.patch_size!r}')
         self.colors = _colors(len(self.classes), self.task, self.exclusive) if self.colors is None else self.colors
-        if len(self.colors) != len(self.classes): raise ValueError(f'{len(self.colors)} colours for {len(self.classes)} classes')
+        if len(self.colors) != len(self.classes):
+            raise ValueError(f'{len(self.colors)} colours for {len(self.classes)} classes')
         self.network.eval()
 
     @property
@@ -87,7 +95,8 @@ def preprocess(self:MedModel,
     x = MedImage.create(file, **self.opening)
     name = ', '.join(map(str, image_paths(file))) or 'the image'
     if (len(x), x.n_spatial) != (self.channels, self.ndim):
-        raise ValueError(f'{name} has {len(x)} channel(s) in {x.n_spatial}D; this model takes {self.channels} in {self.ndim}D')
+        raise ValueError(f'{name} has {len(x)} channel(s) in {x.n_spatial}D; this model takes {self.channels} in '
+                         f'{self.ndim}D')
     for t in self.preprocessing: x = t(x, split_idx=1)
     return x
 
@@ -116,7 +125,9 @@ def probabilities(self:MedModel,
 )->Tensor: # (K, *spatial) or (K,)
     "What the network says of one preprocessed image, in windows if it was trained on patches"
     x = x.as_subclass(Tensor).to(self.device)
-    if self.patch_size is not None: return sliding_window(lambda w: self.activate(self.raw(w)), x, tuple(self.patch_size), overlap, batch_size=batch_size, fill=self.fill, device=self.device)
+    if self.patch_size is not None:
+        return sliding_window(lambda w: self.activate(self.raw(w)), x, tuple(self.patch_size), overlap,
+                              batch_size=batch_size, fill=self.fill, device=self.device)
     with torch.no_grad(): return self.activate(self.raw(x[None]))[0]
 
 # %% ../../nbs/models/00_med_model.ipynb #5294a826
@@ -130,10 +141,14 @@ def _preprocessing(dls, tfms):
     "The deterministic transforms of an image in validation"
     at, opening = _opener(tfms)
     steps = [*tfms[at+1:], *dls.valid.after_item.fs]
-    ours = [t for t in steps if isinstance(t, MedTransform) and not isinstance(t, RandomTransform) and t.split_idx in (None, 1)]
-    fs = [t for t in [*steps, *dls.valid.after_batch.fs] if t not in ours and not isinstance(t, RandomTransform) and t.split_idx in (None, 1)]
+    ours = [t for t in steps if isinstance(t, MedTransform) and not isinstance(t, RandomTransform)
+            and t.split_idx in (None, 1)]
+    fs = [t for t in [*steps, *dls.valid.after_batch.fs] if t not in ours and not isinstance(t, RandomTransform)
+          and t.split_idx in (None, 1)]
     foreign = [t for t in fs if type(t).__name__ not in ('ToTensor', 'AddMaskCodes', 'IntToFloatTensor')]
-    if foreign: raise ValueError(f'{type(foreign[0]).__name__} cannot be saved with a model, which knows the transforms of fastMONAI: take one of these')
+    if foreign:
+        raise ValueError(f'{type(foreign[0]).__name__} cannot be saved with a model, which knows the transforms '
+                         'of fastMONAI: take one of these')
     return ours, opening
 
 # %% ../../nbs/models/00_med_model.ipynb #793e1bd2
@@ -146,13 +161,15 @@ def task_of(
         if isinstance(t, MultiCategorize): return 'multilabel'
         if isinstance(t, Categorize): return 'multilabel' if 'Multi' in type(t).__name__ else 'classification'
         if isinstance(t, RegressionSetup): return 'regression'
-    raise ValueError('the targets of these loaders are no masks, classes or numbers: blocks are MedMaskBlock, CategoryBlock, MultiCategoryBlock and RegressionBlock')
+    raise ValueError('the targets of these loaders are no masks, classes or numbers: blocks are MedMaskBlock, '
+                     'CategoryBlock, MultiCategoryBlock and RegressionBlock')
 
 def _classes(dls, task, tfms, n):
     "Names of the `n` outputs, or of the labels"
     if task == 'segmentation':
         codes = next((t.codes for t in dls.valid.after_item.fs if hasattr(t, 'codes')), None)
-        return [str(c) for c in codes] if codes is not None else ['background'] + [f'label {i}' for i in range(1, max(n, 2))]
+        return [str(c) for c in codes] if codes is not None else ['background'] + [f'label {i}'
+                                                                                   for i in range(1, max(n, 2))]
     if task != 'regression': return [str(c) for c in dls.vocab]
     names = next((listify(t.cols) for t in tfms if isinstance(t, ColReader)), [])
     return [str(c) for c in names] if len(names) == n else [f'value {i}' for i in range(n)]
@@ -162,8 +179,11 @@ def _activation(loss_func):
     loss = loss_func if hasattr(loss_func, 'activation') else CustomLoss(loss_func)
     z = torch.tensor([[-1.,0,2],[.5,3,-2]])
     y = loss.activation(z)
-    found = [n for n,v in dict(softmax=z.softmax(1), sigmoid=z.sigmoid()).items() if y.shape == v.shape and torch.allclose(y, v, atol=1e-4)]
-    if not found and not torch.equal(y, z): raise ValueError(f'the activation of {type(loss_func).__name__} is neither softmax nor sigmoid: it cannot be saved')
+    found = [n for n,v in dict(softmax=z.softmax(1), sigmoid=z.sigmoid()).items() if y.shape == v.shape
+             and torch.allclose(y, v, atol=1e-4)]
+    if not found and not torch.equal(y, z):
+        raise ValueError(f'the activation of {type(loss_func).__name__} is neither softmax nor sigmoid: it '
+                         'cannot be saved')
     return found[0] if found else None
 
 def _exclusive(loss_func, n):
@@ -173,9 +193,12 @@ def _exclusive(loss_func, n):
 
 # %% ../../nbs/models/00_med_model.ipynb #801f1456
 def _image(dls, network, preprocessing, patch_size):
-    "(channels, spatial size) of what the network is given: an item's, or where there are none, what its first convolution and its preprocessing say"
+    """(channels, spatial size) of what the network is given: an item's, or where there are none, what its first
+    convolution and its preprocessing say"""
     for dl in dls.loaders:
-        if len(getattr(dl, 'dataset', ())): return dl.dataset[0][0].shape[0], patch_size or list(dl.new(bs=1, num_workers=0, shuffle=False).one_batch()[0].shape[2:])
+        if len(getattr(dl, 'dataset', ())):
+            return dl.dataset[0][0].shape[0], patch_size or list(dl.new(bs=1, num_workers=0,
+                                                                        shuffle=False).one_batch()[0].shape[2:])
     weight = next((p for p in network.parameters() if p.ndim >= 4), None)
     if weight is None: raise ValueError('the loaders are empty: how many channels the images have cannot be known')
     size = next((t.size for t in reversed(preprocessing) if isinstance(t, PadOrCrop)), 64)
@@ -194,7 +217,8 @@ def model_of(
 )->MedModel: # Shares the learner's network
     "What a `Learner` predicts with, without what it trains with; ValueError where a part of it cannot be described"
     if isinstance(o, MedModel): return o
-    if not (hasattr(o, 'dls') and hasattr(o, 'model')): raise TypeError(f'expected a Learner or a MedModel, not a {type(o).__name__}')
+    if not (hasattr(o, 'dls') and hasattr(o, 'model')):
+        raise TypeError(f'expected a Learner or a MedModel, not a {type(o).__name__}')
     dls, network = o.dls, unwrapped(o.model)
     tls = dls.valid_ds.tls
     if len(tls) != 2: raise ValueError(f'a model has one image and one target; this Learner has {len(tls)} blocks')
@@ -205,5 +229,7 @@ def model_of(
     if isinstance(size, int): size = [size]*(dls.valid_ds[0][0].ndim-1 if len(dls.valid_ds) else 3)
     channels, size_seen = _image(dls, network, preprocessing, None if size is None else list(size))
     n = _n_outputs(network, channels, size_seen)
-    return MedModel(network, task, channels, len(size_seen), _classes(dls, task, tls[-1].tfms.fs, n), preprocessing, _activation(o.loss_func),
-                    task != 'segmentation' or _exclusive(o.loss_func, n), None, None if size is None else list(size), opening, fill=float(getattr(patches, 'fill', 0.)))
+    return MedModel(network, task, channels, len(size_seen), _classes(dls, task, tls[-1].tfms.fs, n), preprocessing,
+                    _activation(o.loss_func),
+                    task != 'segmentation' or _exclusive(o.loss_func, n), None, None if size is None else list(size),
+                    opening, fill=float(getattr(patches, 'fill', 0.)))

@@ -17,45 +17,66 @@ from torch import Tensor
 from ..data.download import ArchiveError, unpack
 from ..images.files import write_json, write_text, writing
 from ..learning.networks import build_network, network_spec
-from ..data.preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity, PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
+from fastMONAI.data.preprocessing import (
+    BinaryConverter,
+    BraTSMaskConverter,
+    CropForeground,
+    NormalizeIntensity,
+    PadOrCrop,
+    Reorder,
+    RescaleIntensity,
+    Resample,
+    ZNormalization,
+)
 from .med_model import MedModel, ModelError, model_of
 from .sharing import MAX_CONFIG, model_card, _for_others, _from_json, _to_json, _weights
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #1f06cf98
 _BESSEL = '$lambda x: x * (1 - 1 / {}.numel())**.5'
-_AFFINE = ('torch.from_numpy(numpy.matmul(x.affine.numpy(), numpy.vstack([numpy.column_stack([numpy.diag(z), [(i - 1) / 2 - k * (j - 1) / 2 for i, j, k in zip(n, m, z)]]), '
+_AFFINE = ('torch.from_numpy(numpy.matmul(x.affine.numpy(), numpy.vstack([numpy.column_stack([numpy.diag(z), [(i '
+           '- 1) / 2 - k * (j - 1) / 2 for i, j, k in zip(n, m, z)]]), '
            '[0, 0, 0, 1]])))') # of a grid of m voxels about the centre of the n of x, whose voxels are z times as large
-_GRID = (f'$lambda x: (lambda n, z: (lambda m: monai.data.MetaTensor(torch.zeros(1, 1, 1, 1).expand(1, *m), affine={_AFFINE}))([max(1, round(i / k)) for i, k in zip(n, z)]))'
+_GRID = ('$lambda x: (lambda n, z: (lambda m: monai.data.MetaTensor(torch.zeros(1, 1, 1, 1).expand(1, *m), '
+         f'affine={_AFFINE}))([max(1, round(i / k)) for i, k in zip(n, z)]))'
          '(x.shape[1:], numpy.array({}) / numpy.linalg.norm(x.affine.numpy()[:3, :3], axis=0))')
-_INSIDE = f'$lambda x: (lambda n, m, z: monai.data.MetaTensor(torch.ones(1, *m), affine={_AFFINE}))(x.shape[1:], [i + 2 for i in x.shape[1:]], [1 + 1e-6] * 3)' # a voxel more at each end
+# a voxel more at each end
+_INSIDE = (f'$lambda x: (lambda n, m, z: monai.data.MetaTensor(torch.ones(1, *m), affine={_AFFINE}))(x.shape[1:], '
+           '[i + 2 for i in x.shape[1:]], [1 + 1e-6] * 3)')
 
 def _t(target, **args): return {'_target_': target, 'keys': 'image', **args}
 
 def _resample(t, model):
     spacing = t.spacing if isinstance(t.spacing, list) else [t.spacing]*3
     return [_t('CopyItemsd', names='grid'), _t('Lambdad', func=_GRID.format(spacing)) | {'keys': 'grid'},
-            _t('ResampleToMatchd', key_dst='grid', mode='bilinear', padding_mode='border', align_corners=False), _t('DeleteItemsd') | {'keys': 'grid'}]
+            _t('ResampleToMatchd', key_dst='grid', mode='bilinear', padding_mode='border',
+               align_corners=False), _t('DeleteItemsd') | {'keys': 'grid'}]
 
 def _z_normalization(t, model):
     if t.masking_method is not None: return None
-    return [_t('NormalizeIntensityd', channel_wise=t.channel_wise), _t('Lambdad', func=_BESSEL.format('x[0]' if t.channel_wise else 'x'))]
+    return [_t('NormalizeIntensityd', channel_wise=t.channel_wise),
+            _t('Lambdad', func=_BESSEL.format('x[0]' if t.channel_wise else 'x'))]
 
 def _normalize_intensity(t, model):
-    given = {k: v if v is None or not t.channel_wise else list(v) if isinstance(v, (list, tuple)) else [v]*model.channels for k,v in (('subtrahend', t.subtrahend), ('divisor', t.divisor))}
-    return [_t('NormalizeIntensityd', nonzero=t.nonzero, channel_wise=t.channel_wise, **{k: v for k,v in given.items() if v is not None})]
+    given = {k: v if v is None or not t.channel_wise else list(v) if isinstance(v, (list, tuple))
+             else [v]*model.channels for k,v in (('subtrahend', t.subtrahend), ('divisor', t.divisor))}
+    return [_t('NormalizeIntensityd', nonzero=t.nonzero, channel_wise=t.channel_wise,
+               **{k: v for k,v in given.items() if v is not None})]
 
 def _rescale_intensity(t, model):
     (lo, hi), (b_min, b_max) = t.percentiles, t.out_min_max
-    clip = [] if (lo, hi) == (0, 100) else [_t('ClipIntensityPercentilesd', lower=lo or None, upper=hi if hi < 100 else None)]
+    clip = [] if (lo, hi) == (0, 100) else [_t('ClipIntensityPercentilesd', lower=lo or None,
+                                               upper=hi if hi < 100 else None)]
     if t.in_min_max is None: return clip + [_t('ScaleIntensityd', minv=b_min, maxv=b_max)]
-    return clip + [_t('ScaleIntensityRanged', a_min=t.in_min_max[0], a_max=t.in_min_max[1], b_min=b_min, b_max=b_max, clip=t.clip)]
+    return clip + [_t('ScaleIntensityRanged', a_min=t.in_min_max[0], a_max=t.in_min_max[1], b_min=b_min, b_max=b_max,
+                      clip=t.clip)]
 
 def _pad_or_crop(t, model):
     if isinstance(t.padding_mode, str): return None
     size = t.size if isinstance(t.size, list) else [t.size]*3
     pad = dict(spatial_size=size, mode='constant', value=t.padding_mode)
     flip = _t('Flipd', spatial_axis=[i for i,n in enumerate(size) if n % 2])
-    return [flip, _t('CenterSpatialCropd', roi_size=size), flip, _t('SpatialPadd', **pad)] if flip['spatial_axis'] else [_t('ResizeWithPadOrCropd', **pad)]
+    return [flip, _t('CenterSpatialCropd', roi_size=size), flip,
+            _t('SpatialPadd', **pad)] if flip['spatial_axis'] else [_t('ResizeWithPadOrCropd', **pad)]
 
 def _crop_foreground(t, model):
     select = {} if t.threshold == 0 else dict(select_fn=f'$lambda x: x > {t.threshold}')
@@ -64,24 +85,32 @@ def _crop_foreground(t, model):
 # %% ../../nbs/models/04_monai_bundle.ipynb #65d60f89
 def _resamples(model): return any(isinstance(t, Resample) for t in model.preprocessing)
 
-_to_monai = {Reorder: lambda t, model: [_t('Orientationd', axcodes=t.orientation, labels=[['L','R'], ['P','A'], ['I','S']])],
-             Resample: _resample, ZNormalization: _z_normalization, NormalizeIntensity: _normalize_intensity, RescaleIntensity: _rescale_intensity, PadOrCrop: _pad_or_crop,
-             CropForeground: _crop_foreground, BinaryConverter: lambda t, model: [], BraTSMaskConverter: lambda t, model: []}
+_to_monai = {Reorder: lambda t,
+             model: [_t('Orientationd', axcodes=t.orientation, labels=[['L','R'], ['P','A'], ['I','S']])],
+             Resample: _resample, ZNormalization: _z_normalization, NormalizeIntensity: _normalize_intensity,
+             RescaleIntensity: _rescale_intensity, PadOrCrop: _pad_or_crop,
+             CropForeground: _crop_foreground, BinaryConverter: lambda t, model: [], BraTSMaskConverter: lambda t,
+             model: []}
 
 def _monai_preprocessing(model):
-    "The transforms of a `MedModel` as MONAI's, from a file to the network's input; ValueError for one that MONAI has no equal of"
+    """The transforms of a `MedModel` as MONAI's, from a file to the network's input; ValueError for one that MONAI has
+    no equal of"""
     steps = [_t('LoadImaged', ensure_channel_first=True), _t('EnsureTyped', dtype='$torch.float32')]
     if _resamples(model): steps.append(_t('CopyItemsd', names='original'))
-    if not isinstance(fill := model.opening.get('nonfinite', 'error'), str): steps.append(_t('Lambdad', func=f'$lambda x: x.nan_to_num({fill}, {fill}, {fill})'))
+    if not isinstance(fill := model.opening.get('nonfinite', 'error'), str):
+        steps.append(_t('Lambdad', func=f'$lambda x: x.nan_to_num({fill}, {fill}, {fill})'))
     for t in model.preprocessing:
-        if (found := _to_monai.get(type(t), lambda *_: None)(t, model)) is None: raise ValueError(f'{t!r} has no equal in MONAI, and a bundle runs without fastMONAI: train without it, or share the model by save_model')
+        if (found := _to_monai.get(type(t), lambda *_: None)(t, model)) is None:
+            raise ValueError(f'{t!r} has no equal in MONAI, and a bundle runs without fastMONAI: train without '
+                             'it, or share the model by save_model')
         steps += found
     return steps
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #cc7fe652
 def _check_texts(v, name):
     "ValueError for a text that MONAI would take as an expression, a reference or a macro"
-    if isinstance(v, str) and v.lstrip().startswith(('$', '@', '%')): raise ValueError(f'{name} may not begin with $, @ or %, which a bundle evaluates: found {v[:50]!r}')
+    if isinstance(v, str) and v.lstrip().startswith(('$', '@', '%')):
+        raise ValueError(f'{name} may not begin with $, @ or %, which a bundle evaluates: found {v[:50]!r}')
     if isinstance(v, dict):
         for k,o in v.items(): _check_texts(k, name), _check_texts(o, name)
     if isinstance(v, (list, tuple)):
@@ -91,53 +120,82 @@ def _network_def(spec):
     "A network as MONAI's component"
     args = spec['args']
     if not spec['name'].startswith(('monai.', 'torch.')) or 'args' in args or any(k.startswith('_') for k in args):
-        raise ValueError(f'network {spec["name"]} cannot be written as a bundle, which knows the classes of monai and torch with named arguments: share it by save_model')
-    return {'_target_': spec['name'], **{k: _network_def(v) if isinstance(v, dict) and set(v) == {'name', 'args'} else v for k,v in args.items()}}
+        raise ValueError(f'network {spec["name"]} cannot be written as a bundle, which knows the classes of '
+                         'monai and torch with named arguments: share it by save_model')
+    return {'_target_': spec['name'], **{k: _network_def(v) if isinstance(v, dict) and set(v) == {'name', 'args'} else v
+                                         for k,v in args.items()}}
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #a592a58a
 _ACTIVATIONS = dict(softmax='torch.nn.Softmax(dim=1)', sigmoid='torch.nn.Sigmoid()')
 _DIVIDED = "type('Divided', (torch.nn.Module,), dict(forward=lambda self, x: x / {}))()" # by the temperature
 
 def _back(model):
-    "From the network's grid to the image's own: step by step where that is exact, and in one resampling where it is not; 0 outside the network's grid"
-    if not _resamples(model): return [dict(_target_='Invertd', transform='@preprocessing', orig_keys='image', nearest_interp=False, to_tensor=True)]
+    """From the network's grid to the image's own: step by step where that is exact, and in one resampling where it is
+    not; 0 outside the network's grid"""
+    if not _resamples(model):
+        return [dict(_target_='Invertd', transform='@preprocessing', orig_keys='image', nearest_interp=False,
+                     to_tensor=True)]
     return [dict(_target_='CopyItemsd', names='inside'), dict(_target_='Lambdad', keys='inside', func=_INSIDE),
-            dict(_target_='ResampleToMatchd', keys=['pred', 'inside'], key_dst='original', mode=['bilinear', 'nearest'], padding_mode=['border', 'zeros'], align_corners=False),
+            dict(_target_='ResampleToMatchd', keys=['pred', 'inside'], key_dst='original', mode=['bilinear', 'nearest'],
+                 padding_mode=['border', 'zeros'], align_corners=False),
             dict(_target_='MaskIntensityd', mask_key='inside')]
 
 def _postprocessing(model, n):
     labels = dict(argmax=True) if model.exclusive and n > 1 else dict(threshold=.5)
     steps = [*_back(model), dict(_target_='AsDiscreted', **labels),
-             dict(_target_='SaveImaged', output_dir='@output_dir', output_postfix='seg', output_ext='.nii.gz', output_dtype=f'$numpy.uint{8 if n <= 256 else 16}', resample=False, separate_folder=False)]
+             dict(_target_='SaveImaged', output_dir='@output_dir', output_postfix='seg', output_ext='.nii.gz',
+                  output_dtype=f'$numpy.uint{8 if n <= 256 else 16}', resample=False, separate_folder=False)]
     return dict(_target_='Compose', transforms=[{'keys': 'pred', **s} for s in steps])
 
 def _inferer(model):
     if model.patch_size is None: return dict(_target_='SimpleInferer')
     beyond = dict(cval=model.fill) if model.fill else {}
-    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5, mode='gaussian') | beyond
+    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5,
+                mode='gaussian') | beyond
 
 _WEIGHTS = ("$setattr(@inferer, 'roi_weight_map', (lambda a, b, c: a[:, None, None] * b[:, None] * c)"
-            '(*[torch.exp(((p - 1)**2 / 4 - (torch.arange(p) - (p - 1) / 2)**2) / (2 * (p / 8)**2)) for p in {}])[None, None])')
+            '(*[torch.exp(((p - 1)**2 / 4 - (torch.arange(p) - (p - 1) / 2)**2) / (2 * (p / 8)**2)) for p in '
+            '{}])[None, None])')
 
 def _inference_config(model, n):
     "`inference.json` of a network with `n` outputs"
-    activation = _ACTIVATIONS['sigmoid' if n == 1 and model.activation else model.activation] if model.activation else None
+    activation = _ACTIVATIONS['sigmoid' if n == 1 and model.activation
+                              else model.activation] if model.activation else None
     if activation and model.temperature != 1: activation = f'{_DIVIDED.format(model.temperature)}, {activation}'
-    return dict(imports=['$import glob'], bundle_root='.', ckpt_path="$@bundle_root + '/models/model.pt'", output_dir="$@bundle_root + '/eval'", dataset_dir='images',
-        datalist="$sorted(glob.glob(@dataset_dir + '/*.nii*'))", device="$torch.device('cuda' if torch.cuda.is_available() else 'cpu')", network_def=_network_def(network_spec(model.network)),
-        network=f'$torch.nn.Sequential(@network_def, {activation}).to(@device)' if activation else '$@network_def.to(@device)',
-        preprocessing=dict(_target_='Compose', transforms=_monai_preprocessing(model)), dataset=dict(_target_='Dataset', data="$[{'image': i} for i in @datalist]", transform='@preprocessing'),
-        inferer=_inferer(model), postprocessing=_postprocessing(model, n),
-        predict="$lambda d: @postprocessing({**d, 'pred': monai.data.MetaTensor(@inferer(d['image'].as_tensor()[None].to(@device), @network)[0].cpu(), meta=d['image'].meta)})",
-        initialize=["$@network_def.load_state_dict(torch.load(@ckpt_path, map_location='cpu', weights_only=True))", '$@network.eval()', *([_WEIGHTS.format(model.patch_size)] if model.patch_size else [])],
-        run=["$torch.no_grad()(lambda: [@predict(d)['pred'].shape for d in @dataset])()"])
+    return dict(
+        imports=['$import glob'],
+        bundle_root='.',
+        ckpt_path="$@bundle_root + '/models/model.pt'",
+        output_dir="$@bundle_root + '/eval'",
+        dataset_dir='images',
+        datalist="$sorted(glob.glob(@dataset_dir + '/*.nii*'))",
+        device="$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        network_def=_network_def(network_spec(model.network)),
+        network=f'$torch.nn.Sequential(@network_def, {activation}).to(@device)'
+        if activation
+        else '$@network_def.to(@device)',
+        preprocessing=dict(_target_='Compose', transforms=_monai_preprocessing(model)),
+        dataset=dict(_target_='Dataset', data="$[{'image': i} for i in @datalist]", transform='@preprocessing'),
+        inferer=_inferer(model),
+        postprocessing=_postprocessing(model, n),
+        predict="$lambda d: @postprocessing({**d, 'pred': "
+                "monai.data.MetaTensor(@inferer(d['image'].as_tensor()[None].to(@device), @network)[0].cpu(), "
+                "meta=d['image'].meta)})",
+        initialize=[
+            "$@network_def.load_state_dict(torch.load(@ckpt_path, map_location='cpu', weights_only=True))",
+            '$@network.eval()',
+            *([_WEIGHTS.format(model.patch_size)] if model.patch_size else []),
+        ],
+        run=["$torch.no_grad()(lambda: [@predict(d)['pred'].shape for d in @dataset])()"],
+    )
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #ddad777c
 SCHEMA = 'https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json'
 
 def _input_size(model):
     "(voxels an axis that the network may be given, whether that size is the only one)"
-    fixed = next((t.size if isinstance(t.size, list) else [t.size]*3 for t in reversed(model.preprocessing) if isinstance(t, PadOrCrop)), None)
+    fixed = next((t.size if isinstance(t.size, list) else [t.size]*3 for t in reversed(model.preprocessing)
+                  if isinstance(t, PadOrCrop)), None)
     return list(model.patch_size) if model.patch_size else fixed or ['32*n']*3
 
 @torch.no_grad()
@@ -145,11 +203,15 @@ def _n_channels(model):
     "Channels of the network's output, which must be one tensor of the input's size"
     size = [n if isinstance(n, int) else 32 for n in _input_size(model)]
     y = model.network(torch.zeros(1, model.channels, *size, device=model.device))
-    if not isinstance(y, Tensor) or list(y.shape[2:]) != size: raise ValueError(f'{type(model.network).__name__} gives {tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__} of an image of {size}: a bundle needs one tensor of that size')
+    if not isinstance(y, Tensor) or list(y.shape[2:]) != size:
+        raise ValueError(f'{type(model.network).__name__} gives '
+                         f'{tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__} of an image of '
+                         f'{size}: a bundle needs one tensor of that size')
     return y.shape[1]
 
 def _tensor(format, channels, model, names, **kwargs):
-    return dict(type='image', format=format, modality='n/a', num_channels=channels, spatial_shape=_input_size(model), dtype='float32', value_range=[], is_patch_data=model.patch_size is not None,
+    return dict(type='image', format=format, modality='n/a', num_channels=channels, spatial_shape=_input_size(model),
+                dtype='float32', value_range=[], is_patch_data=model.patch_size is not None,
                 channel_def={str(i): str(o) for i,o in enumerate(names)}) | kwargs
 
 def _metadata(model, n, version):
@@ -157,12 +219,21 @@ def _metadata(model, n, version):
     info, said = model.info, lambda key, default: ', '.join(listify(model.info.get(key))) or default
     names = model.classes if len(model.classes) == n else model.classes[-n:]
     outputs = dict(pred=_tensor('labels' if model.exclusive and n > 1 else 'classes', n, model, names))
-    metrics = {f'{k} {c}': v['value'] for k,by in model.metrics.items() for c,v in by.items() if math.isfinite(v['value'])}
-    return dict(schema=SCHEMA, version=version, changelog={version: 'written by fastMONAI'}, monai_version=_version('monai'), pytorch_version=torch.__version__.split('+')[0], numpy_version=_version('numpy'),
-        required_packages_version=dict(nibabel=_version('nibabel')), optional_packages_version={}, name=said('name', 'model'), task=said('name', 'segmentation'), description=said('description', 'not stated'),
-        authors=said('authors', 'not stated'), copyright=f"License: {said('license', 'not stated')}", data_source=said('datasets', 'not stated'), data_type='nibabel', image_classes='as in network_data_format',
-        intended_use=said('intended_use', 'not stated; not a medical device'), limitations=said('limitations', 'not stated'), eval_metrics=metrics,
-        network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model, ['image'] if model.channels == 1 else [f'channel {i}' for i in range(model.channels)])), outputs=outputs),
+    metrics = {f'{k} {c}': v['value'] for k,by in model.metrics.items() for c,
+               v in by.items() if math.isfinite(v['value'])}
+    return dict(schema=SCHEMA, version=version, changelog={version: 'written by fastMONAI'},
+                monai_version=_version('monai'), pytorch_version=torch.__version__.split('+')[0],
+                numpy_version=_version('numpy'),
+        required_packages_version=dict(nibabel=_version('nibabel')), optional_packages_version={},
+        name=said('name', 'model'), task=said('name', 'segmentation'), description=said('description', 'not stated'),
+        authors=said('authors', 'not stated'), copyright=f"License: {said('license', 'not stated')}",
+        data_source=said('datasets', 'not stated'), data_type='nibabel', image_classes='as in network_data_format',
+        intended_use=said('intended_use', 'not stated; not a medical device'),
+        limitations=said('limitations', 'not stated'), eval_metrics=metrics,
+        network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model,
+                                                           ['image'] if model.channels == 1
+                                                           else [f'channel {i}' for i in range(model.channels)])),
+                                                           outputs=outputs),
         fastmonai=_to_json(model))
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #ee4f98b6
@@ -188,8 +259,12 @@ def to_bundle(
     "Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI"
     model, folder = model_of(learn_or_model), Path(folder)
     _free(folder)
-    if model.task != 'segmentation' or model.ndim != 3: raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in {model.ndim}D: share it by save_model')
-    if model.postprocessing: raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the model\'s postprocessing to []')
+    if model.task != 'segmentation' or model.ndim != 3:
+        raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in '
+                         f'{model.ndim}D: share it by save_model')
+    if model.postprocessing:
+        raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the '
+                         'model\'s postprocessing to []')
     network_def, n = _network_def(network_spec(model.network)), _n_channels(model)
     _check_texts(network_def, 'an argument of a network')
     model = _for_others(learn_or_model, metrics, info)
@@ -207,14 +282,17 @@ def _free(folder):
         raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
 
 def _write(model, folder, configs):
-    channels = f', each a list of {model.channels} files or one file with {model.channels} channels' if model.channels > 1 else ''
+    channels = (
+        f', each a list of {model.channels} files or one file with {model.channels} channels'
+        if model.channels > 1
+        else ''
+    )
     with writing(folder, folder=True, ours=['LICENSE']) as new:
         for name,d in configs.items(): write_json(new/'configs'/name, d)
         (new/'models').mkdir()
         torch.save(_weights(model.network), new/'models/model.pt')
         write_text(new/'docs/README.md', model_card(model) + _HOW.replace('{channels}', channels))
         if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
-
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #b6df9c13
 class _Expression(str):
@@ -225,7 +303,8 @@ class _Config:
     def __init__(self, path, d): self.path, self.d, self.n = path, d, 0
 
     def at(self, *ids):
-        "What stands under the first of `ids` that there is, such as 'validate::preprocessing', with references followed; None if there is none"
+        """What stands under the first of `ids` that there is, such as 'validate::preprocessing', with references
+        followed; None if there is none"""
         found = next((v for v in map(self._at, ids) if v is not None), None)
         self.n = 0
         return self._followed(found, 0)
@@ -240,10 +319,13 @@ class _Config:
 
     def _followed(self, v, depth):
         self.n += 1
-        if depth > 50 or self.n > 100_000: raise ModelError(f'{self.path}: its references go in a circle, or are too many')
+        if depth > 50 or self.n > 100_000:
+            raise ModelError(f'{self.path}: its references go in a circle, or are too many')
         if isinstance(v, str):
             if v.startswith('$'): return _Expression(v)
-            if v.startswith('%'): raise ModelError(f'{self.path}: {v[:80]!r} takes in another file, which is not supported: write its content in its place')
+            if v.startswith('%'):
+                raise ModelError(f'{self.path}: {v[:80]!r} takes in another file, which is not supported: write '
+                                 'its content in its place')
             return self._followed(self._at(v[1:]), depth+1) if v.startswith('@') else v
         if isinstance(v, list): return [self._followed(o, depth+1) for o in v]
         return {k: self._followed(o, depth+1) for k,o in v.items()} if isinstance(v, dict) else v
@@ -252,16 +334,21 @@ class _Config:
 def _inside(folder, name):
     "The path of a bundle's file, which must lie in the bundle"
     path = (folder/name).resolve()
-    if Path(name).is_absolute() or not path.is_relative_to(folder.resolve()): raise ModelError(f'{folder}: {str(name)[:100]!r} points outside of the bundle: refused')
+    if Path(name).is_absolute() or not path.is_relative_to(folder.resolve()):
+        raise ModelError(f'{folder}: {str(name)[:100]!r} points outside of the bundle: refused')
     return path
 
 def _read(folder, *names):
     "The first of the JSON files `names` that there is"
     path = next((p for p in (_inside(folder, n) for n in names) if p.is_file()), None)
-    if path is None: raise FileNotFoundError(f'{folder}: no {" or ".join(names)}; expected the folder or the zip of a MONAI bundle with JSON configurations')
-    if path.stat().st_size > MAX_CONFIG: raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG:,}')
+    if path is None:
+        raise FileNotFoundError(f'{folder}: no {" or ".join(names)}; expected the folder or the zip of a MONAI '
+                                'bundle with JSON configurations')
+    if path.stat().st_size > MAX_CONFIG:
+        raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG:,}')
     try: d = json.loads(path.read_text(encoding='utf-8'))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: is not JSON') from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ModelError(f'{path}: is not JSON') from None
     if not isinstance(d, dict): raise ModelError(f'{path}: is no JSON object')
     return _Config(path, d)
 
@@ -270,22 +357,31 @@ def _class_name(target):
     "MONAI's short or long name of a class as `build_network` knows it"
     target = str(target)
     if target.startswith('torch.nn.'): return f'torch.nn.{target.split(".")[-1]}'
-    return f'monai.networks.nets.{target.split(".")[-1]}' if '.' not in target or target.startswith('monai.networks.nets.') else target
+    return (
+        f'monai.networks.nets.{target.split(".")[-1]}'
+        if '.' not in target or target.startswith('monai.networks.nets.')
+        else target
+    )
 
 def _spec(v, path):
     "A component of a bundle as `network_spec` has it"
-    if isinstance(v, _Expression): raise ModelError(f'{path}: the network needs the value of {v[:80]!r}, and expressions are never run: write the value in its place')
+    if isinstance(v, _Expression):
+        raise ModelError(f'{path}: the network needs the value of {v[:80]!r}, and expressions are never run: '
+                         'write the value in its place')
     if isinstance(v, list): return [_spec(o, path) for o in v]
     if not isinstance(v, dict): return v
     args = {k: _spec(o, path) for k,o in v.items() if k not in ('_target_', '_desc_')}
     if '_target_' not in v: return args
-    if isinstance(v['_target_'], _Expression) or any(k.startswith('_') for k in args): raise ModelError(f'{path}: a network with {next((k for k in args if k.startswith("_")), v["_target_"])!r} is not supported')
+    if isinstance(v['_target_'], _Expression) or any(k.startswith('_') for k in args):
+        raise ModelError(f'{path}: a network with '
+                         f'{next((k for k in args if k.startswith("_")), v["_target_"])!r} is not supported')
     return dict(name=_class_name(v['_target_']), args=args)
 
 def _network(config):
     "The network that `network_def` describes"
     found = config.at('network_def', 'net_def', 'network', 'net')
-    if not isinstance(found, dict) or '_target_' not in found: raise ModelError(f'{config.path}: has no network_def with a _target_ (found {str(found)[:80]!r})')
+    if not isinstance(found, dict) or '_target_' not in found:
+        raise ModelError(f'{config.path}: has no network_def with a _target_ (found {str(found)[:80]!r})')
     try: return build_network(_spec(found, config.path))
     except ValueError as e: raise e if isinstance(e, ModelError) else ModelError(f'{config.path}: {e}') from None
 
@@ -298,52 +394,85 @@ def _weights_path(folder, config, weights):
     names = [str(given)] if given else ['models/model.pt', 'models/model.safetensors']
     path = next((p for p in (_inside(folder, n) for n in names) if p.is_file()), None)
     if path is not None and path.suffix != '.ts': return path
-    raise ModelError(f'{folder}: no weights in {" or ".join(names)}' + ('; model.ts is TorchScript, a program, and is not loaded' if (folder/'models/model.ts').exists() else ''))
+    raise ModelError(f'{folder}: no weights in {" or ".join(names)}' + (
+        '; model.ts is TorchScript, a program, and is not loaded' if (folder/'models/model.ts').exists() else ''))
 
 def _read_state(path):
-    "A state dictionary, read as weights alone (`weights_only=True`): a file with anything else is refused with a ModelError"
+    """A state dictionary, read as weights alone (`weights_only=True`): a file with anything else is refused with a
+    ModelError"""
     try:
         if path.suffix == '.safetensors':
             from safetensors.torch import load_file
             return load_file(path)
         state = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as e: raise ModelError(f'{path}: holds more than weights, or is damaged: torch.load(weights_only=True) does not read it') from e
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as e:
+        raise ModelError(f'{path}: holds more than weights, or is damaged: torch.load(weights_only=True) does '
+                         'not read it') from e
     except Exception as e:
         if type(e).__name__ != 'SafetensorError': raise
         raise ModelError(f'{path}: is no safetensors file, or is damaged') from None
     for key in ('model', 'state_dict', 'network', 'net'):
         if isinstance(state, dict) and isinstance(state.get(key), dict): state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()): raise ModelError(f'{path}: is no state dictionary of tensors')
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ModelError(f'{path}: is no state dictionary of tensors')
     return {k.removeprefix('module.'): v for k,v in state.items()}
 
 def _load_state(path, network):
     state, wanted = _read_state(path), network.state_dict()
-    if set(state) != set(wanted): raise ModelError(f'{path}: {"unknown" if set(state) - set(wanted) else "missing"} weight {sorted(set(state) ^ set(wanted))[0]!r}: it does not belong to this network')
+    if set(state) != set(wanted):
+        raise ModelError(f'{path}: {"unknown" if set(state) - set(wanted) else "missing"} weight '
+                         f'{sorted(set(state) ^ set(wanted))[0]!r}: it does not belong to this network')
     wrong = next((k for k,v in wanted.items() if v.shape != state[k].shape), None)
-    if wrong: raise ModelError(f'{path}: weight {wrong!r} has shape {list(state[wrong].shape)}, expected {list(wanted[wrong].shape)}')
+    if wrong:
+        raise ModelError(f'{path}: weight {wrong!r} has shape {list(state[wrong].shape)}, expected '
+                         f'{list(wanted[wrong].shape)}')
     network.load_state_dict(state)
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #d62cf72d
-_OPENING = set('LoadImage EnsureChannelFirst EnsureType ToTensor CastToType ToDevice AsChannelFirst AddChannel Identity SelectItems DeleteItems'.split())
+_OPENING = set('LoadImage EnsureChannelFirst EnsureType ToTensor CastToType ToDevice AsChannelFirst AddChannel '
+               'Identity SelectItems DeleteItems'.split())
 
 def _list(v, n): return list(v) if isinstance(v, (list, tuple)) else [v]*n
 
-def _scale(a): return None if a.get('factor') is not None or a.get('channel_wise') else [RescaleIntensity((a.get('minv', 0), a.get('maxv', 1)))]
+def _scale(a):
+    return (
+        None
+        if a.get('factor') is not None or a.get('channel_wise')
+        else [RescaleIntensity((a.get('minv', 0), a.get('maxv', 1)))]
+    )
 
 def _scale_range(a):
     out = a.get('b_min'), a.get('b_max')
-    return [RescaleIntensity((a['a_min'], a['a_max']) if None in out else out, (a['a_min'], a['a_max']), clip=a.get('clip', False))]
+    return [RescaleIntensity((a['a_min'], a['a_max']) if None in out else out, (a['a_min'], a['a_max']),
+                             clip=a.get('clip', False))]
 
 def _scale_percentiles(a):
-    return [RescaleIntensity((a['b_min'], a['b_max']), percentiles=(a['lower'], a['upper']))] if a.get('clip') and not a.get('relative') and not a.get('channel_wise') else None
+    return (
+        [RescaleIntensity((a['b_min'], a['b_max']), percentiles=(a['lower'], a['upper']))]
+        if a.get('clip') and not a.get('relative') and not a.get('channel_wise')
+        else None
+    )
 
-def _resized(a): return [PadOrCrop(a['spatial_size'], a.get('value', 0))] if a.get('mode', 'constant') == 'constant' and a.get('method', 'symmetric') == 'symmetric' else None
+def _resized(a):
+    return (
+        [PadOrCrop(a['spatial_size'], a.get('value', 0))]
+        if a.get('mode', 'constant') == 'constant' and a.get('method', 'symmetric') == 'symmetric'
+        else None
+    )
 
-def _cropped(a): return [CropForeground(0, a.get('margin', 0))] if a.get('select_fn') is None and a.get('k_divisible', 1) == 1 and a.get('channel_indices') is None else None
+def _cropped(a):
+    return (
+        [CropForeground(0, a.get('margin', 0))]
+        if a.get('select_fn') is None and a.get('k_divisible', 1) == 1 and a.get('channel_indices') is None
+        else None
+    )
 
 _from_monai = dict(
-    Orientation=lambda a: [Reorder(a['axcodes'])], Spacing=lambda a: [Resample(a['pixdim'])], ScaleIntensity=_scale, ScaleIntensityRange=_scale_range, ScaleIntensityRangePercentiles=_scale_percentiles,
-    NormalizeIntensity=lambda a: [NormalizeIntensity(a.get('nonzero', False), a.get('channel_wise', False), a.get('subtrahend'), a.get('divisor'))], ResizeWithPadOrCrop=_resized, CropForeground=_cropped)
+    Orientation=lambda a: [Reorder(a['axcodes'])], Spacing=lambda a: [Resample(a['pixdim'])], ScaleIntensity=_scale,
+    ScaleIntensityRange=_scale_range, ScaleIntensityRangePercentiles=_scale_percentiles,
+    NormalizeIntensity=lambda a: [NormalizeIntensity(a.get('nonzero', False), a.get('channel_wise', False),
+                                                     a.get('subtrahend'), a.get('divisor'))],
+                                                     ResizeWithPadOrCrop=_resized, CropForeground=_cropped)
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #1ac9ba4e
 def _base(target):
@@ -355,7 +484,8 @@ def _ours(t, key):
     "Our transforms for one of MONAI's; None if there are none"
     if not isinstance(t, dict) or isinstance(t.get('_target_'), _Expression): return None
     base, keys = _base(t.get('_target_')), t.get('keys', key)
-    if base in _OPENING or t.get('_disabled_') is True or key not in (keys if isinstance(keys, list) else [keys]): return []
+    if base in _OPENING or t.get('_disabled_') is True or key not in (keys if isinstance(keys, list) else [keys]):
+        return []
     args = {k: v for k,v in t.items() if k not in ('_target_', '_desc_', 'keys')}
     if any(isinstance(v, _Expression) for v in args.values()) or '_disabled_' in args: return None
     try: return _from_monai[base](args)
@@ -365,11 +495,15 @@ def _preprocessing(config, key, skip_unknown):
     "The transforms of a bundle's preprocessing"
     found = config.at('preprocessing', 'validate::preprocessing', 'transforms', 'pre_transforms')
     steps = found.get('transforms') if isinstance(found, dict) else found
-    if not isinstance(steps, list): raise ModelError(f'{config.path}: has no preprocessing with a list of transforms (found {str(found)[:80]!r})')
-    flat = [o for t in steps for o in (t['transforms'] if isinstance(t, dict) and _base(t.get('_target_')) == 'Compose' and isinstance(t.get('transforms'), list) else [t])]
+    if not isinstance(steps, list):
+        raise ModelError(f'{config.path}: has no preprocessing with a list of transforms (found {str(found)[:80]!r})')
+    flat = [o for t in steps for o in (t['transforms'] if isinstance(t, dict) and _base(t.get('_target_')) == 'Compose'
+                                       and isinstance(t.get('transforms'), list) else [t])]
     ours = [_ours(t, key) for t in flat]
     unknown = [str(t.get('_target_') if isinstance(t, dict) else t)[:60] for t,o in zip(flat, ours) if o is None]
-    if unknown and not skip_unknown: raise ModelError(f'{config.path}: fastMONAI has no equal of {", ".join(unknown)} as used here; skip_unknown=True goes on without')
+    if unknown and not skip_unknown:
+        raise ModelError(f'{config.path}: fastMONAI has no equal of {", ".join(unknown)} as used here; '
+                         'skip_unknown=True goes on without')
     return [t for o in ours for t in o or []]
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6976a211
@@ -381,21 +515,26 @@ def _window(config, ndim, skip_unknown):
     size = _list(found.get('roi_size'), ndim) if name in ('SlidingWindowInferer', 'SlidingWindowInfererAdapt') else []
     if len(size) == ndim and all(isinstance(n, int) and n > 0 for n in size): return size
     if skip_unknown: return None
-    raise ModelError(f'{config.path}: inferer {str(found)[:100]!r} is not known: expected SimpleInferer, or SlidingWindowInferer with a roi_size of {ndim} numbers; skip_unknown=True predicts volumes whole')
+    raise ModelError(f'{config.path}: inferer {str(found)[:100]!r} is not known: expected SimpleInferer, or '
+                     f'SlidingWindowInferer with a roi_size of {ndim} numbers; skip_unknown=True predicts '
+                     'volumes whole')
 
 def _output(config, n):
     "(activation, exclusive), as the postprocessing says, of `n` channels"
     found = config.at('postprocessing', 'validate::postprocessing')
     steps = found.get('transforms') if isinstance(found, dict) else found
-    steps = {_base(t['_target_']): t for t in steps if isinstance(t, dict) and '_target_' in t} if isinstance(steps, list) else {}
+    steps = {_base(t['_target_']): t for t in steps if isinstance(t, dict)
+             and '_target_' in t} if isinstance(steps, list) else {}
     activations, discrete = steps.get('Activations', {}), steps.get('AsDiscrete', {})
-    activation = next((a for a in ('softmax', 'sigmoid') if activations.get(a) is True), 'softmax' if n > 1 and discrete.get('threshold') is None else 'sigmoid')
+    activation = next((a for a in ('softmax', 'sigmoid') if activations.get(a) is True),
+                      'softmax' if n > 1 and discrete.get('threshold') is None else 'sigmoid')
     return activation, n == 1 or discrete.get('argmax') is True or activation == 'softmax'
 
 def _format(meta, which):
     "(key, description) of the first input or output"
     found = meta.at(f'network_data_format::{which}')
-    if not isinstance(found, dict) or not found or not isinstance(next(iter(found.values())), dict): raise ModelError(f'{meta.path}: has no network_data_format::{which}')
+    if not isinstance(found, dict) or not found or not isinstance(next(iter(found.values())), dict):
+        raise ModelError(f'{meta.path}: has no network_data_format::{which}')
     return next(iter(found.items()))
 
 def _names(output, n, exclusive):
@@ -408,15 +547,25 @@ def _described(config, meta, network, skip_unknown):
     "A `MedModel` as the configuration of a bundle describes it"
     (key, image), (_, output) = _format(meta, 'inputs'), _format(meta, 'outputs')
     channels, shape, n = image.get('num_channels'), image.get('spatial_shape'), output.get('num_channels')
-    if not (isinstance(shape, list) and isinstance(n, int) and not isinstance(n, bool) and 0 < n < 10_000): raise ModelError(f'{meta.path}: network_data_format needs spatial_shape of the input and num_channels of the output')
+    if not (isinstance(shape, list) and isinstance(n, int) and not isinstance(n, bool) and 0 < n < 10_000):
+        raise ModelError(f'{meta.path}: network_data_format needs spatial_shape of the input and num_channels of '
+                         'the output')
     activation, exclusive = _output(config, n)
     segments = output.get('type') == 'image' and output.get('format') in ('segmentation', 'labels', 'classes')
-    if not segments and output.get('format') != 'classes' and output.get('type') != 'probabilities': raise ModelError(f'{meta.path}: the output is {output.get("type")!r} of format {output.get("format")!r}; expected a segmentation or a classification')
+    if not segments and output.get('format') != 'classes' and output.get('type') != 'probabilities':
+        raise ModelError(f'{meta.path}: the output is {output.get("type")!r} of format {output.get("format")!r}; '
+                         'expected a segmentation or a classification')
     task = 'segmentation' if segments else 'classification' if activation == 'softmax' else 'multilabel'
-    text = {k: v for k,v in ((k, meta.at(m)) for k,m in dict(name='name', description='description', authors='authors', intended_use='intended_use', datasets='data_source').items()) if isinstance(v, str)}
-    metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items() if isinstance(v, (int, float))}
-    return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments), _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
-                    patch_size=_window(config, len(shape), skip_unknown), metrics=metrics, info=text, versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
+    text = {k: v for k,v in ((k, meta.at(m)) for k,
+                             m in dict(name='name', description='description', authors='authors',
+                                       intended_use='intended_use', datasets='data_source').items())
+                                       if isinstance(v, str)}
+    metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items()
+               if isinstance(v, (int, float))}
+    return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments),
+                    _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
+                    patch_size=_window(config, len(shape), skip_unknown), metrics=metrics, info=text,
+                    versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #efedd329
 def from_bundle(
@@ -425,16 +574,22 @@ def from_bundle(
     weights=None, # File with the weights in the bundle; by default the one its configuration names, or models/model.pt
     skip_unknown=False, # Go on without transforms that fastMONAI does not know?
 )->MedModel: # For `inference` and fine-tuning
-    "A model from a MONAI bundle, of which nothing is run: weights in a `.pt` are read by `torch.load(weights_only=True)`; FileNotFoundError or ModelError, one line, for what cannot be read"
+    """A model from a MONAI bundle, of which nothing is run: weights in a `.pt` are read by
+    `torch.load(weights_only=True)`; FileNotFoundError or ModelError, one line, for what cannot be read"""
     folder = Path(folder)
     if folder.is_file():
         with tempfile.TemporaryDirectory() as tmp:
             try: unpack(folder, tmp)
             except ArchiveError as e: raise ModelError(str(e)) from None
-            return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))), Path(tmp)), device, weights, skip_unknown)
-    config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json'), _read(folder, 'configs/metadata.json')
+            return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))),
+                                    Path(tmp)), device, weights, skip_unknown)
+    config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json',
+                         'configs/train.json'), _read(folder, 'configs/metadata.json')
     network = _network(config)
-    try: model = _from_json(network, own) if isinstance(own := meta.at('fastmonai'), dict) else _described(config, meta, network, skip_unknown)
-    except (ValueError, TypeError, KeyError, AttributeError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
+    try:
+        model = _from_json(network, own) if isinstance(own := meta.at('fastmonai'),
+                                                       dict) else _described(config, meta, network, skip_unknown)
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
     _load_state(_weights_path(folder, config, weights), network)
     return model.to(device)

@@ -23,7 +23,11 @@ class _Output(nn.Module):
     "The network's output as one tensor"
     def __init__(self, model, probabilities):
         super().__init__()
-        self.network, self.activation, self.temperature = unwrapped(model.network), model.activation if probabilities else None, model.temperature
+        self.network, self.activation, self.temperature = (
+            unwrapped(model.network),
+            model.activation if probabilities else None,
+            model.temperature,
+        )
     def forward(self, image):
         y = self.network(image)
         y = y[0] if isinstance(y, (tuple, list)) else y
@@ -56,21 +60,25 @@ def _quiet():
             yield
     finally: logging.disable(before)
 
-def _example(model, size, batch=2): return torch.randn(batch, model.channels, *size, generator=torch.Generator().manual_seed(0)).to(model.device)
+def _example(model, size, batch=2):
+    return torch.randn(batch, model.channels, *size, generator=torch.Generator().manual_seed(0)).to(model.device)
 
 def _exported(network, model, size, free):
     "The network as PyTorch's exported program"
-    with _quiet(), torch.no_grad(): return torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
+    with _quiet(), torch.no_grad():
+        return torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
 
 # %% ../../nbs/models/05_onnx_export.ipynb #865d477e
 _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):
     "The model in JSON, without its network"
-    return _to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities, size=None if free else size)
+    return _to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities,
+                                  size=None if free else size)
 
 def _properties(d):
-    return dict(fastmonai=json.dumps(d), classes=json.dumps([c['name'] for c in d['classes']]), preprocessing=json.dumps(d['preprocessing']), patch_size=json.dumps(d['patch_size']),
+    return dict(fastmonai=json.dumps(d), classes=json.dumps([c['name'] for c in d['classes']]),
+                preprocessing=json.dumps(d['preprocessing']), patch_size=json.dumps(d['patch_size']),
                 output='probabilities' if d['probabilities'] else 'logits')
 
 # %% ../../nbs/models/05_onnx_export.ipynb #17c5d7b0
@@ -97,7 +105,8 @@ def _graph(network, model, size, free, opset):
     "The bytes of a checked graph"
     onnx, _ = _onnx('onnx', 'onnxscript')
     with _quiet():
-        program = torch.onnx.export(_exported(network, model, size, free), dynamo=True, opset_version=opset, input_names=['image'], output_names=['output'], external_data=False, verbose=False)
+        program = torch.onnx.export(_exported(network, model, size, free), dynamo=True, opset_version=opset,
+                                    input_names=['image'], output_names=['output'], external_data=False, verbose=False)
     proto = program.model_proto
     onnx.checker.check_model(proto, full_check=True)
     other = [2*n for n in size] if free else size
@@ -114,7 +123,8 @@ def to_onnx(
     free=None, # May images have other sizes? None: where the network can
     opset=18, # Version of ONNX's operations
 )->Path: # `path`
-    "Write the network as an ONNX graph, checked against the network on a batch of another size, with all that a prediction needs in its metadata"
+    """Write the network as an ONNX graph, checked against the network on a batch of another size, with all that a
+    prediction needs in its metadata"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.onnx': raise ValueError(f'{path}: expected a name that ends in .onnx')
     refuse_overwriting(path, getattr(unwrapped(model.network), 'path', None)) # the graph that the model itself runs
@@ -125,9 +135,11 @@ def to_onnx(
             proto = _graph(network, model, size, any_size, opset)
             break
         except ImportError: raise
-        except Exception as e: errors.append(f'of {"any" if any_size else "one"} size of image: {" ".join(str(e).split())[:200]}')
+        except Exception as e:
+            errors.append(f'of {"any" if any_size else "one"} size of image: {" ".join(str(e).split())[:200]}')
     else: raise ValueError(f'{name} cannot be written as an ONNX graph {"; ".join(errors)}')
-    for k,v in _properties(_description(model, probabilities, size, any_size)).items(): proto.metadata_props.add(key=k, value=v)
+    for k,v in _properties(_description(model, probabilities, size, any_size)).items():
+        proto.metadata_props.add(key=k, value=v)
     with writing(path) as new: new.write_bytes(proto.SerializeToString())
     return path
 
@@ -146,10 +158,14 @@ def _read_onnx(path):
     "A graph, whose weights all lie in the file"
     onnx, = _onnx('onnx')
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; expected an ONNX file')
-    if path.stat().st_size > MAX_ONNX: raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_ONNX:,}')
+    if path.stat().st_size > MAX_ONNX:
+        raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_ONNX:,}')
     try: proto = onnx.load_model_from_string(path.read_bytes())
-    except Exception as e: raise ModelError(f'{path}: is no ONNX file, or is damaged: {" ".join(str(e).split())[:150]}') from None
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in _tensors(proto.graph)): raise ModelError(f'{path}: takes weights from other files, which are not read: write it with its weights inside')
+    except Exception as e:
+        raise ModelError(f'{path}: is no ONNX file, or is damaged: {" ".join(str(e).split())[:150]}') from None
+    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in _tensors(proto.graph)):
+        raise ModelError(f'{path}: takes weights from other files, which are not read: write it with its weights '
+                         'inside')
     return proto
 
 class OnnxNetwork(nn.Module):
@@ -162,13 +178,17 @@ class OnnxNetwork(nn.Module):
         data = _read_onnx(path).SerializeToString()
         try: self.session = _session(data)
         except ImportError: raise
-        except Exception as e: raise ModelError(f'{path}: onnxruntime does not run it: {" ".join(str(e).split())[:200]}') from None
-        if len(self.session.get_inputs()) != 1: raise ModelError(f'{path}: has {len(self.session.get_inputs())} inputs, expected 1')
+        except Exception as e:
+            raise ModelError(f'{path}: onnxruntime does not run it: {" ".join(str(e).split())[:200]}') from None
+        if len(self.session.get_inputs()) != 1:
+            raise ModelError(f'{path}: has {len(self.session.get_inputs())} inputs, expected 1')
         self.path, self.input = path, self.session.get_inputs()[0].name
 
     def forward(self, x):
         try: y = self.session.run(None, {self.input: x.detach().float().cpu().numpy()})[0]
-        except Exception as e: raise ValueError(f'{self.path}: does not take an image of shape {tuple(x.shape)}, expected {self.session.get_inputs()[0].shape}: {" ".join(str(e).split())[:150]}') from None
+        except Exception as e:
+            raise ValueError(f'{self.path}: does not take an image of shape {tuple(x.shape)}, expected '
+                             f'{self.session.get_inputs()[0].shape}: {" ".join(str(e).split())[:150]}') from None
         return torch.from_numpy(y).to(x.device)
 
 # %% ../../nbs/models/05_onnx_export.ipynb #c102cf66
@@ -177,11 +197,17 @@ _own_types = dict(format_version=int, probabilities=bool, size=(list, type(None)
 def _read_description(path):
     "The model's JSON in an ONNX file, whose keys and types are right"
     text = next((p.value for p in _read_onnx(path).metadata_props if p.key == 'fastmonai'), None)
-    if text is None: raise ModelError(f'{path}: was not written by to_onnx; give its graph to a model yourself: MedModel(OnnxNetwork(path), task, …)')
-    if len(text) > MAX_CONFIG: raise ModelError(f'{path}: its metadata has {len(text):,} characters, expected at most {MAX_CONFIG:,}')
+    if text is None:
+        raise ModelError(f'{path}: was not written by to_onnx; give its graph to a model yourself: '
+                         'MedModel(OnnxNetwork(path), task, …)')
+    if len(text) > MAX_CONFIG:
+        raise ModelError(f'{path}: its metadata has {len(text):,} characters, expected at most {MAX_CONFIG:,}')
     try: d = json.loads(text)
     except (json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: its metadata is not JSON') from None
-    if not isinstance(d, dict) or d.get('format_version') != _FORMAT_VERSION: raise ModelError(f'{path}: its metadata has version {str(d)[:50] if not isinstance(d, dict) else d.get("format_version")!r}, and this fastMONAI reads {_FORMAT_VERSION}: update it')
+    if not isinstance(d, dict) or d.get('format_version') != _FORMAT_VERSION:
+        raise ModelError(f'{path}: its metadata has version '
+                         f'{str(d)[:50] if not isinstance(d, dict) else d.get("format_version")!r}, and this '
+                         f'fastMONAI reads {_FORMAT_VERSION}: update it')
     try: _check_types(d, _types | _own_types)
     except ValueError as e: raise ModelError(f'{path}: its metadata: {e}') from None
     return d
@@ -193,8 +219,10 @@ def from_onnx(
     path = Path(path)
     d = _read_description(path)
     try:
-        return _from_json(OnnxNetwork(path), {k: d[k] for k in _types} | (dict(activation=None) if d['probabilities'] else {}))
-    except (ValueError, TypeError, RecursionError) as e: raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())}') from None
+        return _from_json(OnnxNetwork(path), {k: d[k] for k in _types}
+                          | (dict(activation=None) if d['probabilities'] else {}))
+    except (ValueError, TypeError, RecursionError) as e:
+        raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())}') from None
 
 # %% ../../nbs/models/05_onnx_export.ipynb #be86a97b
 def to_torch_export(
@@ -204,12 +232,15 @@ def to_torch_export(
     size=None, # Voxels an axis of the image that is traced; by default the window's, or that of `PadOrCrop`
     free=False, # May images have other sizes?
 )->Path: # `path`
-    "Write the network as PyTorch's exported program, with a batch of any size. Load such a file only from whom you trust: `torch.export.load` can run code"
+    """Write the network as PyTorch's exported program, with a batch of any size. Load such a file only from whom you
+    trust: `torch.export.load` can run code"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.pt2': raise ValueError(f'{path}: expected a name that ends in .pt2')
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     try: program = _exported(network, model, size, free)
-    except Exception as e: raise ValueError(f'{type(unwrapped(model.network)).__name__} cannot be exported: {" ".join(str(e).split())[:300]}') from e
+    except Exception as e:
+        raise ValueError(f'{type(unwrapped(model.network)).__name__} cannot be exported: '
+                         f'{" ".join(str(e).split())[:300]}') from e
     extra = {'fastmonai.json': json.dumps(_description(model, probabilities, size, free))}
     with writing(path) as new, _quiet(): torch.export.save(program, new, extra_files=extra)
     return path

@@ -16,13 +16,15 @@ from .med_model import model_of
 
 # %% ../../nbs/models/01_scores.ipynb #95fb211a
 def _interval(values, statistic=np.mean):
-    "`statistic` of arrays whose first axis is cases, with the 95 percent interval of a percentile bootstrap (Efron 1979)"
+    """`statistic` of arrays whose first axis is cases, with the 95 percent interval of a percentile bootstrap (Efron
+    1979)"""
     from scipy.stats import bootstrap
     values, n = [np.asarray(v) for v in values], len(values[0])
     res = dict(value=float(statistic(*values)), low=None, high=None)
     if n > 2:
         with np.errstate(all='ignore'):
-            found = bootstrap((np.arange(n),), lambda i: statistic(*[v[i] for v in values]), vectorized=False, method='percentile', n_resamples=1000, rng=np.random.default_rng(0))
+            found = bootstrap((np.arange(n),), lambda i: statistic(*[v[i] for v in values]), vectorized=False,
+                              method='percentile', n_resamples=1000, rng=np.random.default_rng(0))
         low, high = found.confidence_interval
         if np.isfinite([low, high]).all(): res.update(low=float(low), high=float(high))
     return res
@@ -33,21 +35,26 @@ def _dice_metrics(model, items):
         p = model.probabilities(x)
         pred = to_labels(p).float() if model.exclusive else (p >= .5).float()
         n = max(len(model.classes), 2)
-        rows.append([float(calculate_dsc((pred == c)[None].float(), (y == c)[None].float())) for c in range(1, n)] if model.exclusive else
+        rows.append([float(calculate_dsc((pred == c)[None].float(), (y == c)[None].float())) for c in range(1, n)]
+                    if model.exclusive else
                     calculate_dsc(pred[None], y[None], include_background=True)[0].tolist())
     names = model.classes[1:] if model.exclusive else model.classes
-    return {'Dice': {n: _interval([v]) for n,v in zip(names, np.array(rows).T)} | {'mean': _interval([np.mean(rows, 1)])}}
+    return {'Dice': {n: _interval([v]) for n,v in zip(names, np.array(rows).T)}
+            | {'mean': _interval([np.mean(rows, 1)])}}
 
 def _class_metrics(model, p, y):
     from sklearn.metrics import roc_auc_score
     auc = lambda p, y: roc_auc_score(y, p) if 0 < y.mean() < 1 else np.nan
-    if model.task == 'multilabel': return {'AUC': {n: _interval([p[:,i], y[:,i]], auc) for i,n in enumerate(model.classes)}}
+    if model.task == 'multilabel':
+        return {'AUC': {n: _interval([p[:,i], y[:,i]], auc) for i,n in enumerate(model.classes)}}
     res = {'accuracy': {'mean': _interval([p.argmax(1) == y])}}
-    res['sensitivity'] = {n: _interval([(p.argmax(1) == y)[y == i]]) for i,n in enumerate(model.classes) if (y == i).any()}
+    res['sensitivity'] = {n: _interval([(p.argmax(1) == y)[y == i]]) for i,
+                          n in enumerate(model.classes) if (y == i).any()}
     res['AUC'] = {n: _interval([p[:,i], y == i], auc) for i,n in enumerate(model.classes) if 0 < (y == i).mean() < 1}
     return res
 
-def _number_metrics(model, p, y): return {'MAE': {n: _interval([np.abs(p[:,i] - y[:,i])]) for i,n in enumerate(model.classes)}}
+def _number_metrics(model, p, y):
+    return {'MAE': {n: _interval([np.abs(p[:,i] - y[:,i])]) for i,n in enumerate(model.classes)}}
 
 # %% ../../nbs/models/01_scores.ipynb #a24af198
 def validation_metrics(
@@ -59,8 +66,10 @@ def validation_metrics(
     n = len(dl.dataset)
     if n == 0: return {}
     items = ((b[0][0], b[-1][0]) for b in dl.new(bs=1, num_workers=0, shuffle=False, drop_last=False))
-    if model.task == 'segmentation': return _dice_metrics(model, ((x, y.as_subclass(Tensor).to(model.device)) for x,y in items))
-    p, y = zip(*[(model.probabilities(x).cpu().numpy(), np.atleast_1d(torch.as_tensor(y).cpu().numpy())) for x,y in items])
+    if model.task == 'segmentation':
+        return _dice_metrics(model, ((x, y.as_subclass(Tensor).to(model.device)) for x,y in items))
+    p, y = zip(*[(model.probabilities(x).cpu().numpy(), np.atleast_1d(torch.as_tensor(y).cpu().numpy())) for x,
+                 y in items])
     p, y = np.stack(p), np.stack(y).astype(float)
     if model.task == 'classification': y = y[:,0].astype(int)
     return _number_metrics(model, p, y) if model.task == 'regression' else _class_metrics(model, p, y)

@@ -49,12 +49,15 @@ def _headers(tls, n=200):
 def _fingerprint(learn):
     "Plain facts of a training"
     dls = learn.dls
-    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs, epochs=learn.n_epoch if learn.opt else 0, loss=_loss_name(learn.loss_func))
+    res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs,
+               epochs=learn.n_epoch if learn.opt else 0, loss=_loss_name(learn.loss_func))
     headers = _headers(dls.train_ds.tls[0])
     if not headers: return res
     spacing, shape = (np.array([getattr(h.geometry, n) for h in headers]) for n in ('spacing', 'shape'))
-    return res | dict(spacing_mm={n: f(spacing, 0).round(4).tolist() for n,f in _spread.items()}, shape={n: f(shape, 0).round().astype(int).tolist() for n,f in _spread.items()},
-                      orientations=pd.Series([h.geometry.orientation for h in headers]).value_counts().to_dict(), formats=sorted({h.format for h in headers}))
+    return res | dict(spacing_mm={n: f(spacing, 0).round(4).tolist() for n,f in _spread.items()},
+                      shape={n: f(shape, 0).round().astype(int).tolist() for n,f in _spread.items()},
+                      orientations=pd.Series([h.geometry.orientation for h in headers]).value_counts().to_dict(),
+                      formats=sorted({h.format for h in headers}))
 
 _spread = dict(smallest=np.min, median=np.median, largest=np.max)
 
@@ -63,15 +66,20 @@ def _loss_name(f):
     return getattr(f, '__name__', type(f).__name__)
 
 # %% ../../nbs/models/02_sharing.ipynb #56433bea
-INFO = dict(name='a name', description='what it does, in a sentence or two', intended_use='who should use it, and for what', limitations='where it is not to be relied on', license='an SPDX identifier such as apache-2.0',
+INFO = dict(name='a name', description='what it does, in a sentence or two',
+            intended_use='who should use it, and for what', limitations='where it is not to be relied on',
+            license='an SPDX identifier such as apache-2.0',
             authors='whom to ask', datasets='names of the data sets it was trained on')
-_hub_name = re.compile(r'[\w.-]+(/[\w.-]+)?', re.ASCII) # of a data set there; others stand in the text alone, as the Hub refuses a card that lists them
-_hub_tasks = dict(segmentation='image-segmentation', classification='image-classification', multilabel='image-classification')
+# of a data set there; others stand in the text alone, as the Hub refuses a card that lists them
+_hub_name = re.compile(r'[\w.-]+(/[\w.-]+)?', re.ASCII)
+_hub_tasks = dict(segmentation='image-segmentation', classification='image-classification',
+                  multilabel='image-classification')
 
 def _check_info(info):
     unknown = set(info) - set(INFO)
     if unknown: raise TypeError(f'{sorted(unknown)[0]!r} is nothing a model card knows; expected {", ".join(INFO)}')
-    wrong = [k for k,v in info.items() if not (isinstance(v, str) or k in ('datasets', 'authors') and all(isinstance(o, str) for o in v))]
+    wrong = [k for k,v in info.items() if not (isinstance(v, str) or k in ('datasets', 'authors')
+                                               and all(isinstance(o, str) for o in v))]
     if wrong: raise TypeError(f'{wrong[0]} is a text, not {info[wrong[0]]!r}')
     return info
 
@@ -82,10 +90,18 @@ def card_metadata(
     info, task = model.info, _hub_tasks.get(model.task, 'image-regression')
     names = listify(info.get('datasets'))
     data = ', '.join(names) or 'validation items'
-    metrics = [dict(type=k.lower(), name=k if c == 'mean' else f'{k}, {c}', value=round(v['value'], 4)) for k,by in model.metrics.items() for c,v in by.items() if math.isfinite(v['value'])]
-    res = dict(library_name='fastmonai', license=info.get('license', '').lower() or None, pipeline_tag=_hub_tasks.get(model.task), datasets=[n for n in names if _hub_name.fullmatch(n)] or None,
-               tags=['medical-imaging', f'{model.ndim}d', f'image-{model.task}' if model.task in ('segmentation', 'classification') else model.task, 'monai', 'fastai', 'pytorch'])
-    if metrics: res['model-index'] = [dict(name=info.get('name', 'model'), results=[dict(task=dict(type=task), dataset=dict(name=data, type=re.sub(r'[^\w.]+', '-', data).strip('-').lower()), metrics=metrics)])]
+    metrics = [dict(type=k.lower(), name=k if c == 'mean' else f'{k}, {c}', value=round(v['value'], 4)) for k,
+               by in model.metrics.items() for c,v in by.items() if math.isfinite(v['value'])]
+    res = dict(library_name='fastmonai', license=info.get('license', '').lower() or None,
+               pipeline_tag=_hub_tasks.get(model.task), datasets=[n for n in names if _hub_name.fullmatch(n)] or None,
+               tags=['medical-imaging', f'{model.ndim}d', f'image-{model.task}'
+                     if model.task in ('segmentation', 'classification') else model.task, 'monai', 'fastai', 'pytorch'])
+    if metrics:
+        res['model-index'] = [dict(name=info.get('name', 'model'),
+                                   results=[dict(task=dict(type=task),
+                                                 dataset=dict(name=data,
+                                                              type=re.sub(r'[^\w.]+', '-', data).strip('-').lower()),
+                                                              metrics=metrics)])]
     return {k: v for k,v in res.items() if v is not None}
 
 # %% ../../nbs/models/02_sharing.ipynb #d2d9a945
@@ -99,10 +115,13 @@ def _metric_table(model):
 
 def _facts(model):
     t, words = model.training, []
-    if t.get('n_train'): words.append(f"Trained on {t['n_train']} images, validated on {t.get('n_valid', 0)}" + (f", {t['epochs']} epochs" if t.get('epochs') else '') + f", loss {t.get('loss', 'not known')}.")
+    if t.get('n_train'):
+        words.append(f"Trained on {t['n_train']} images, validated on {t.get('n_valid', 0)}"
+                     + (f", {t['epochs']} epochs" if t.get('epochs') else '') + f", loss {t.get('loss', 'not known')}.")
     for key,what in (('spacing_mm', 'Spacing in mm'), ('shape', 'Size in voxels')):
         if key in t: words.append(f'{what}: ' + ', '.join(f"{n} {_times(t[key][n])}" for n in _spread) + '.')
-    if t.get('orientations'): words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
+    if t.get('orientations'):
+        words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
     return '\n\n'.join(words) or 'Not known.'
 
 _loading = "load_model('this folder')" # in a card; in that of a repository, the call that loads it from there
@@ -112,11 +131,13 @@ def _times(values): return '×'.join(f'{v:g}' for v in values)
 def _input_words(model):
     steps = ', '.join(map(repr, model.preprocessing)) or 'none'
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
-    return f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: `{steps}`.{window} Network: `{network_spec(model.network)['name'].split('.')[-1]}`."
+    return (f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: "
+            f"`{steps}`.{window} Network: `{network_spec(model.network)['name'].split('.')[-1]}`.")
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
-    return '\n'.join([f'| {head} | name |', '| --- | --- |', *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
+    return '\n'.join([f'| {head} | name |', '| --- | --- |',
+                      *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
 
 def model_card(
     model:MedModel, # A model with `info`, `metrics` and `training`
@@ -124,26 +145,38 @@ def model_card(
     "A card in Markdown, with the Hub's metadata at its top"
     info = model.info
     def told(key): return info.get(key) or f'*Not stated ({INFO[key]}).*'
-    sections = {'Intended use': told('intended_use'), 'Limitations': told('limitations') + '\n\nNot a medical device: a prediction is no diagnosis.', 'Input': _input_words(model), 'Output': f'{model.task}\n\n{_classes_table(model)}',
-                'How well it does': (_metric_table(model) + '\n\nOf the validation items, on the grid of the network.') if model.metrics else '*Not measured.*',
-                'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '') + _facts(model),
-                'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {_loading}\nprediction = inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
-                'Authors': ', '.join(listify(info.get('authors'))) or told('authors'), 'Versions': ', '.join(f'{k} {v}' for k,v in model.versions.items())}
-    return (f'---\n{yaml.safe_dump(card_metadata(model), sort_keys=False, allow_unicode=True)}---\n\n# {info.get("name", "model")}\n\n{told("description")}\n\n' +
+    sections = {'Intended use': told('intended_use'),
+                'Limitations': told('limitations') + '\n\nNot a medical device: a prediction is no diagnosis.',
+                'Input': _input_words(model), 'Output': f'{model.task}\n\n{_classes_table(model)}',
+                'How well it does': (_metric_table(model) + '\n\nOf the validation items, on the grid of the '
+                                                            'network.') if model.metrics else '*Not measured.*',
+                'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '')
+                + _facts(model),
+                'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {_loading}\nprediction "
+                               "= inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
+                'Authors': ', '.join(listify(info.get('authors'))) or told('authors'),
+                'Versions': ', '.join(f'{k} {v}' for k,v in model.versions.items())}
+    return (f'---\n{yaml.safe_dump(card_metadata(model), sort_keys=False, allow_unicode=True)}---\n\n# '
+            f'{info.get("name", "model")}\n\n{told("description")}\n\n' +
             '\n\n'.join(f'## {k}\n\n{v}' for k,v in sections.items()) + '\n')
 
 # %% ../../nbs/models/02_sharing.ipynb #279ee82e
 FORMAT, FORMAT_VERSION = 'fastMONAI model', 1
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 
-_plain_fields = [f.name for f in fields(MedModel) if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
+_plain_fields = [f.name for f in fields(MedModel)
+                 if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
 
 def _to_json(model):
     "A model as JSON has it, without its network"
-    return dict(preprocessing=transforms_to_specs(model.preprocessing), postprocessing=transforms_to_specs(model.postprocessing),
-                classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)]) | {k: getattr(model, k) for k in _plain_fields}
+    return dict(preprocessing=transforms_to_specs(model.preprocessing),
+                postprocessing=transforms_to_specs(model.postprocessing),
+                classes=[dict(name=n, color=list(c)) for n,
+                         c in zip(model.classes, model.colors)]) | {k: getattr(model, k) for k in _plain_fields}
 
-def _config(model, sha256): return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network), weights_sha256=sha256) | _to_json(model)
+def _config(model, sha256):
+    return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network),
+                weights_sha256=sha256) | _to_json(model)
 
 def _sha256(path):
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
@@ -171,12 +204,14 @@ def save_model(
     learn_or_model, # A `Learner`, which is validated for the card, or a `MedModel`
     folder, # Where to; made if needed. Files of an earlier model in it are replaced
     metrics=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
-    postprocessing=None, # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
+    # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
+    postprocessing=None,
     temperature=None, # What logits are divided by, as `fit_temperature` gives
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
-)->Path: # The folder
-    """Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run. The folder is
-    replaced as a whole, and other files in it stay. ValueError if it holds a README.md or a config.json of something else"""
+)->Path:  # The folder
+    """Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run. The
+    folder is replaced as a whole, and other files in it stay. ValueError if it holds a README.md or a config.json of
+    something else"""
     folder = _free(folder)
     model = _for_others(learn_or_model, metrics, info)
     if postprocessing is not None: model.postprocessing = listify(postprocessing)
@@ -201,16 +236,17 @@ def _write(model, folder):
         write_json(new/'config.json', _config(model, _sha256(new/'model.safetensors')))
         write_text(new/'README.md', model_card(model))
 
-
 # %% ../../nbs/models/02_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes
-_types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int, activation=(str, type(None)), exclusive=bool, fill=(float, int), temperature=(float, int),
+_types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int,
+              activation=(str, type(None)), exclusive=bool, fill=(float, int), temperature=(float, int),
               patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
 
 def _check_types(d, types):
     "ValueError where a key is unknown or missing, or its value of another type"
-    if set(d) != set(types): raise ValueError(f'{"unknown" if set(d) - set(types) else "missing"} key {sorted(set(d) ^ set(types))[0]!r}')
+    if set(d) != set(types):
+        raise ValueError(f'{"unknown" if set(d) - set(types) else "missing"} key {sorted(set(d) ^ set(types))[0]!r}')
     wrong = next((k for k,t in types.items() if not isinstance(d[k], t)), None)
     if wrong: raise ValueError(f'{wrong} is {str(d[wrong])[:50]!r}')
 
@@ -219,21 +255,28 @@ def model_file(
     name:str, # of a file in it: 'config.json', 'model.safetensors' or 'README.md'
     *,
     max_bytes:int|None=None,
-)->Path: # its path
+)->Path:  # its path
     """A file of a model's folder, if it is one that may be read
 
-    FileNotFoundError where it is missing; ModelError for a device or a pipe, which may never end; for a link out of the folder, unless it is the
-    Hub's cache, whose files are links to others of the same cache; and for more than `max_bytes`.
-    """
+    FileNotFoundError where it is missing; ModelError for a device or a pipe, which may never end; for a link out of the
+    folder, unless it is the Hub's cache, whose files are links to others of the same cache; and for more than
+    `max_bytes`. """
     folder = Path(folder)
     path, home = folder/name, folder.resolve()
     try: real, found = path.resolve(strict=True), path.stat()
-    except FileNotFoundError: raise FileNotFoundError(f'{path}: no such file; expected the folder that save_model wrote, with config.json and model.safetensors') from None
-    except (OSError, RuntimeError) as e: raise ModelError(f'{path}: cannot be read ({getattr(e, "strerror", None) or "a link to itself"})') from None
-    if not stat.S_ISREG(found.st_mode): raise ModelError(f'{path}: is no regular file; expected the files that save_model wrote')
-    cached = home.parent.name == 'snapshots' and _commit.fullmatch(home.name) and len(home.parents) > 2 # cache/models--user--name/snapshots/commit
-    if not real.is_relative_to(home.parents[2] if cached else home): raise ModelError(f'{path}: is a link out of its folder, to {real}; expected the file itself')
-    if max_bytes is not None and found.st_size > max_bytes: raise ModelError(f'{path}: {found.st_size:,} bytes, expected at most {max_bytes:,}')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file; expected the folder that save_model wrote, with '
+                                'config.json and model.safetensors') from None
+    except (OSError, RuntimeError) as e:
+        raise ModelError(f'{path}: cannot be read ({getattr(e, "strerror", None) or "a link to itself"})') from None
+    if not stat.S_ISREG(found.st_mode):
+        raise ModelError(f'{path}: is no regular file; expected the files that save_model wrote')
+    # cache/models--user--name/snapshots/commit
+    cached = home.parent.name == 'snapshots' and _commit.fullmatch(home.name) and len(home.parents) > 2
+    if not real.is_relative_to(home.parents[2] if cached else home):
+        raise ModelError(f'{path}: is a link out of its folder, to {real}; expected the file itself')
+    if max_bytes is not None and found.st_size > max_bytes:
+        raise ModelError(f'{path}: {found.st_size:,} bytes, expected at most {max_bytes:,}')
     return path
 
 _commit = re.compile('[0-9a-f]{40}')
@@ -242,21 +285,34 @@ def _read_config(path):
     "The configuration, in JSON of this version"
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     try: d = json.loads(path.read_text(encoding='utf-8'))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: is not JSON') from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ModelError(f'{path}: is not JSON') from None
     if isinstance(d, dict): d.setdefault('fill', 0.) # of models that were saved before there was one
     if not isinstance(d, dict) or d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
-    if d.get('format_version') != FORMAT_VERSION: raise ModelError(f'{path}: its format has version {d.get("format_version")!r}, and this fastMONAI reads {FORMAT_VERSION}: update it')
+    if d.get('format_version') != FORMAT_VERSION:
+        raise ModelError(f'{path}: its format has version {d.get("format_version")!r}, and this fastMONAI reads '
+                         f'{FORMAT_VERSION}: update it')
     try: _check_types(d, _file_types | _types)
     except ValueError as e: raise ModelError(f'{path}: {e}') from None
     return d
 
 def _check_details(d):
     "ValueError where a value is not what it should be"
-    ok = lambda c: isinstance(c, dict) and set(c) == {'name','color'} and isinstance(c['name'], str) and isinstance(c['color'], list) and len(c['color']) == 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in c['color'])
+    ok = lambda c: (
+        isinstance(c, dict)
+        and set(c) == {'name', 'color'}
+        and isinstance(c['name'], str)
+        and isinstance(c['color'], list)
+        and len(c['color']) == 3
+        and all(isinstance(v, int) and 0 <= v <= 255 for v in c['color'])
+    )
     if not all(map(ok, d['classes'])): raise ValueError('classes are {"name": …, "color": [r, g, b]}')
-    if set(d['opening']) - {'nonfinite', 'grids'}: raise ValueError(f'opening knows nonfinite and grids, not {sorted(d["opening"])}')
+    if set(d['opening']) - {'nonfinite', 'grids'}:
+        raise ValueError(f'opening knows nonfinite and grids, not {sorted(d["opening"])}')
     for by in d['metrics'].values():
-        if not (isinstance(by, dict) and all(isinstance(v, dict) and set(v) <= {'value','low','high'} and isinstance(v.get('value'), (int, float)) for v in by.values())): raise ValueError('metrics are {name: {class: {"value": …, "low": …, "high": …}}}')
+        if not (isinstance(by, dict) and all(isinstance(v, dict) and set(v) <= {'value','low','high'}
+                                             and isinstance(v.get('value'), (int, float)) for v in by.values())):
+            raise ValueError('metrics are {name: {class: {"value": …, "low": …, "high": …}}}')
     _check_info(d['info'])
 
 def _from_json(network, d):
@@ -264,12 +320,15 @@ def _from_json(network, d):
     d = {'fill': 0.} | d
     _check_types(d, _types)
     _check_details(d)
-    return MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']], preprocessing=transforms_from_specs(d['preprocessing']),
-                    postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **{k: d[k] for k in _plain_fields})
+    return MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']],
+                    preprocessing=transforms_from_specs(d['preprocessing']),
+                    postprocessing=list(PostProcessing.from_spec(d['postprocessing'])),
+                    **{k: d[k] for k in _plain_fields})
 
 # %% ../../nbs/models/02_sharing.ipynb #3c75f24a
 def _max_weights(network):
-    "Bytes of a file with the weights of `network`, with names and shapes, at most; generous, so that weights of another network get their own error"
+    """Bytes of a file with the weights of `network`, with names and shapes, at most; generous, so that weights of
+    another network get their own error"""
     return 2*sum(v.numel()*v.element_size() + 1000 for v in network.state_dict().values()) + 2**20
 
 def _load_weights(path, network):
@@ -279,25 +338,33 @@ def _load_weights(path, network):
     try:
         with safe_open(path, 'pt') as f:
             found = set(f.keys())
-            if found != set(wanted): raise ModelError(f'{path}: {"unknown" if found - set(wanted) else "missing"} weight {sorted(found ^ set(wanted))[0]!r}: it does not belong to this network')
+            if found != set(wanted):
+                raise ModelError(f'{path}: {"unknown" if found - set(wanted) else "missing"} weight '
+                                 f'{sorted(found ^ set(wanted))[0]!r}: it does not belong to this network')
             for k,(shape,_) in wanted.items():
-                if f.get_slice(k).get_shape() != shape: raise ModelError(f'{path}: weight {k!r} has shape {f.get_slice(k).get_shape()}, expected {shape}')
+                if f.get_slice(k).get_shape() != shape:
+                    raise ModelError(f'{path}: weight {k!r} has shape {f.get_slice(k).get_shape()}, expected {shape}')
             network.load_state_dict({k: f.get_tensor(k) for k in wanted})
-    except SafetensorError as e: raise ModelError(f'{path}: is no safetensors file, or is damaged: {" ".join(str(e).split())[:200]}') from None
+    except SafetensorError as e:
+        raise ModelError(f'{path}: is no safetensors file, or is damaged: {" ".join(str(e).split())[:200]}') from None
 
 def load_model(
     folder, # What `save_model` wrote
     device='cpu', # Where the network goes
 )->MedModel:
-    "A model for `inference`; FileNotFoundError or ModelError, one line, for what is not one. Nothing of the folder is run"
+    """A model for `inference`; FileNotFoundError or ModelError, one line, for what is not one. Nothing of the folder
+    is run"""
     folder = Path(folder)
     d = _read_config(folder/'config.json')
     try:
         network = build_network(d['network'])
         model = _from_json(network, {k: d[k] for k in _types})
-    except (ValueError, TypeError, RecursionError) as e: raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())}') from None
+    except (ValueError, TypeError, RecursionError) as e:
+        raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())}') from None
     _load_weights(folder/'model.safetensors', network)
-    if _sha256(folder/'model.safetensors') != d['weights_sha256']: raise ModelError(f'{folder/"model.safetensors"}: is not the file that config.json was written with (its hash differs): save the model again')
+    if _sha256(folder/'model.safetensors') != d['weights_sha256']:
+        raise ModelError(f'{folder/"model.safetensors"}: is not the file that config.json was written with (its '
+                         'hash differs): save the model again')
     return model.to(device)
 
 # %% ../../nbs/models/02_sharing.ipynb #f3a229fb
@@ -306,15 +373,21 @@ _out_names = 'out_channels', 'num_classes', 'classes', 'out_shape', 'out_feature
 def _with_outputs(spec, n):
     "`spec` for a network of `n` outputs; in an `nn.Sequential` its last layer that has any"
     spec = layer = deepcopy(spec)
-    while layer['name'] == 'torch.nn.Sequential': layer = next(o for o in reversed(layer['args']['args']) if o['name'] == 'torch.nn.Sequential' or any(k in o['args'] for k in _out_names))
+    while layer['name'] == 'torch.nn.Sequential':
+        layer = next(o for o in reversed(layer['args']['args']) if o['name'] == 'torch.nn.Sequential'
+                     or any(k in o['args'] for k in _out_names))
     key = next((k for k in _out_names if k in layer['args']), None)
-    if key is None: raise ValueError(f"{layer['name']} was made without its number of outputs as an argument: it cannot be made for {n}")
+    if key is None:
+        raise ValueError(f"{layer['name']} was made without its number of outputs as an argument: it cannot be "
+                         f"made for {n}")
     layer['args'][key] = [n] if isinstance(layer['args'][key], list) else n
     return spec
 
 def _n_outputs(model, dls):
     "Outputs of the network of `model`, and those that the targets of `dls` ask for"
-    now = 1 if model.task == 'segmentation' and model.exclusive and model.activation == 'sigmoid' else len(model.classes)
+    now = (
+        1 if model.task == 'segmentation' and model.exclusive and model.activation == 'sigmoid' else len(model.classes)
+    )
     if model.task == 'segmentation':
         codes = next((t.codes for t in dls.valid.after_item.fs if getattr(t, 'codes', None) is not None), None)
         return now, now if codes is None or len(codes) == len(model.classes) else len(codes)
@@ -323,8 +396,11 @@ def _n_outputs(model, dls):
 # %% ../../nbs/models/02_sharing.ipynb #4a32b7c5
 def _usual_loss(model, n):
     "The usual loss of the task of `model`, for `n` outputs"
-    if model.task != 'segmentation': return dict(classification=CrossEntropyLossFlat, multilabel=BCEWithLogitsLossFlat, regression=MSELossFlat)[model.task]()
-    return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True) if n > 1 and model.exclusive else DiceCELoss(sigmoid=True))
+    if model.task != 'segmentation':
+        return dict(classification=CrossEntropyLossFlat, multilabel=BCEWithLogitsLossFlat,
+                    regression=MSELossFlat)[model.task]()
+    return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True) if n > 1 and model.exclusive
+                      else DiceCELoss(sigmoid=True))
 
 def to_learner(
     model, # A `MedModel`, or the folder that `save_model` wrote
@@ -334,7 +410,8 @@ def to_learner(
 )->Learner:
     "A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes"
     model = load_model(model) if isinstance(model, (str, Path)) else model
-    if task_of(dls) != model.task: raise ValueError(f'the model does {model.task}, and the loaders are for {task_of(dls)}')
+    if task_of(dls) != model.task:
+        raise ValueError(f'the model does {model.task}, and the loaders are for {task_of(dls)}')
     now, n = _n_outputs(model, dls)
     spec = network_spec(model.network)
     network = build_network(spec if n == now else _with_outputs(spec, n))
@@ -344,5 +421,7 @@ def to_learner(
     network.load_state_dict(fits, strict=False)
     learn = Learner(dls, network.to(dls.device or 'cpu'), loss_func=loss_func or _usual_loss(model, n), **kwargs)
     before, after = (transforms_to_specs(m.preprocessing) for m in (model, model_of(learn)))
-    if before != after: warnings.warn(f'the model was trained on images prepared by {before}, and these loaders prepare them by {after}', stacklevel=2)
+    if before != after:
+        warnings.warn(f'the model was trained on images prepared by {before}, and these loaders prepare them by '
+                      f'{after}', stacklevel=2)
     return learn

@@ -31,13 +31,16 @@ def show_history(
     "Draw losses and one metric by epoch; returns the two axes"
     fig,axs = plt.subplots(1, 2, figsize=(10,3.8), layout='constrained')
     x, best = epochs.index + 1, epochs[metric].max()
-    for name,color in (('train_loss', 'C0'), ('valid_loss', 'C1')): axs[0].plot(x, epochs[name], 'o-', color=color, ms=4, label=name.split('_')[0])
+    for name,color in (('train_loss', 'C0'), ('valid_loss', 'C1')):
+        axs[0].plot(x, epochs[name], 'o-', color=color, ms=4, label=name.split('_')[0])
     axs[0].set(title='Loss', xlabel='epoch', ylim=(0, None))
     axs[0].legend(frameon=False)
     axs[1].plot(x, epochs[metric], 'o-', color='C2', ms=4)
     axs[1].axhline(best, color='grey', lw=.8, ls='--')
     axs[1].set(title=f'Dice of the validation subjects: {best:.3f} at best', xlabel='epoch', ylim=(0,1))
-    for ax in axs: ax.grid(alpha=.25); ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
+    for ax in axs:
+        ax.grid(alpha=.25)
+        ax.spines[['top','right']].set_visible(False); ax.xaxis.get_major_locator().set_params(integer=True)
     return axs
 
 # %% ../../nbs/results/02_evaluation.ipynb #2bebf9eb
@@ -51,14 +54,19 @@ def evaluate(
     for o in tqdm(df.itertuples(), total=len(df), desc='predicting'):
         path = Path(folder)/f'{o.subject}_prediction.nii.gz'
         pred, truth = inference(learn, o.image, path).labels.float()[None], MedMask.create(o.labels)[None]
-        for name,dice,hd95 in zip(model_of(learn).classes[1:], calculate_dsc(pred, truth)[0].tolist(), calculate_hd95(pred, truth)[0].tolist()):
+        for name,dice,hd95 in zip(model_of(learn).classes[1:], calculate_dsc(pred, truth)[0].tolist(),
+                                  calculate_hd95(pred, truth)[0].tolist()):
             rows.append({'subject': o.subject, 'class': name, 'dice': dice, 'hd95_mm': hd95, 'prediction': str(path)})
     return pd.DataFrame(rows)
 
 # %% ../../nbs/results/02_evaluation.ipynb #4222a8c7
 def score_table(
     scores, # What `evaluate` gives
-)->pd.DataFrame: # A row a class, and one for their mean: mean and lowest Dice, mean and highest 95th percentile Hausdorff distance in mm
+# A row a class, and one for their mean: mean and lowest Dice, mean and highest 95th percentile Hausdorff distance in
+# mm
+)->pd.DataFrame:
     "Scores by class"
-    columns = dict(dice=('dice', 'mean'), lowest=('dice', 'min'), hd95_mm=('hd95_mm', 'mean'), highest_mm=('hd95_mm', 'max'))
-    return pd.concat([scores.groupby('class').agg(**columns), scores.assign(**{'class': 'mean'}).groupby('class').agg(**columns)])
+    columns = dict(dice=('dice', 'mean'), lowest=('dice', 'min'), hd95_mm=('hd95_mm', 'mean'),
+                   highest_mm=('hd95_mm', 'max'))
+    return pd.concat([scores.groupby('class').agg(**columns),
+                      scores.assign(**{'class': 'mean'}).groupby('class').agg(**columns)])

@@ -35,7 +35,8 @@ def _by_case(files, channels):
     for f in files:
         stem = _stem(f)
         if len(stem) < 6 or stem[-5] != '_' or not stem[-4:].isdigit():
-            raise ValueError(f'{f}: the model takes {channels} channels: name the files of a case name_0000, name_0001, …, '
+            raise ValueError(f'{f}: the model takes {channels} channels: name the files of a case name_0000, '
+                             'name_0001, …, '
                              'or give lists of paths')
         groups.setdefault(f.parent/stem[:-5], []).append(f)
     for name,fs in groups.items():
@@ -43,7 +44,8 @@ def _by_case(files, channels):
     return [sorted(fs) for fs in groups.values()]
 
 def _cases(source, channels, results=()):
-    "{name of the output without ending: path, or list of paths} of a folder, without the files `results` in it, or of a list"
+    """{name of the output without ending: path, or list of paths} of a folder, without the files `results` in it, or
+    of a list"""
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         files, base = [f for f in image_files(source) if not _is_in(f, results)], Path(source)
         inputs = files if channels == 1 else _by_case(files, channels)
@@ -113,7 +115,8 @@ def _read_record(path):
     try: record = read_json(path)
     except (OSError, ValueError): return {}
     written = record.get('written')
-    safe = isinstance(written, dict) and all(isinstance(h, str) and e[:1] == '.' and e == os.path.basename(e) for e,h in written.items())
+    safe = isinstance(written, dict) and all(isinstance(h, str) and e[:1] == '.' and e == os.path.basename(e) for e,
+                                             h in written.items())
     return record if safe and isinstance(record.get('options'), dict) else {}
 
 @dataclass
@@ -144,17 +147,20 @@ class _Place:
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #d6144d6f
 def _reasons(record, now, place, present):
-    "Why a case has to be done anew, if it was done: what `record` says against what is so `now` and `present`; [] if all is well"
+    """Why a case has to be done anew, if it was done: what `record` says against what is so `now` and `present`; [] if
+    all is well"""
     name = lambda e: place.path(e).name
     if record is None: return [f'no record says what wrote {" and ".join(map(name, present))}'] if present else []
     if not record: return ['its record is damaged']
     res = ['another image of this name'] if record.get('source') != now['source'] else []
     if record.get('model') != now['model']: res.append('another model')
-    keys = sorted(k for k in record['options'].keys() | now['options'].keys() if record['options'].get(k) != now['options'].get(k))
+    keys = sorted(k for k in record['options'].keys() | now['options'].keys()
+                  if record['options'].get(k) != now['options'].get(k))
     if keys: res.append(f'other options: {", ".join(keys)}')
     if record.get('version') != now['version']: res.append('a record of another version')
     written = record['written']
-    if gone := [name(e) for e in dict.fromkeys([*place.endings, *written]) if e not in present and (e in written or not res)]:
+    if gone := [name(e) for e in dict.fromkeys([*place.endings, *written]) if e not in present
+                and (e in written or not res)]:
         res.append(f'{" and ".join(gone)} is gone')
     changed = [name(e) for e in present if e in written and present[e] != written[e]]
     if changed: res.append(f'{" and ".join(changed)} was changed')
@@ -264,7 +270,8 @@ def _alone_in(out):
     lock = FileLock(home/'lock', timeout=0)
     try: lock.acquire()
     except Timeout:
-        raise ValueError(f'{out}: another process is writing predictions there: wait for it, or choose another folder') from None
+        raise ValueError(f'{out}: another process is writing predictions there: wait for it, or choose another '
+                         'folder') from None
     try:
         shutil.rmtree(home/'writing', ignore_errors=True)
         (home/'writing').mkdir()
@@ -274,7 +281,8 @@ def _alone_in(out):
         lock.release()
 
 def _results(out):
-    "What an earlier run wrote into `out`, and what it kept there: no images, where they lie in the folder of the images"
+    """What an earlier run wrote into `out`, and what it kept there: no images, where they lie in the folder of the
+    images"""
     records, res = _cases_of(out), set()
     if not records.is_dir(): return res
     for path in records.rglob('*.json'):
@@ -294,7 +302,8 @@ def _check_places(cases, out, endings, tables):
         if above is not None: raise ValueError(_clash(out/above, name, places[above]))
     refuse_inputs([out/p for p in places], list(cases.values()))
 
-def _clash(path, name, other): return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
+def _clash(path, name, other):
+    return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
 
 def _write_tables(models, out, ending):
     "Write names and colours of the labels; words on others' files in their place, which are kept"
@@ -323,18 +332,20 @@ def predict_folder(
     workers:int=1, # Cases at once, each in a process of its own
     progress:bool=True, # Show a progress bar?
     **options, # As for `inference`: `overlap`, `tta`, `postprocess`, `uncertainty`, …
-)->pd.DataFrame: # A row a case: case, file, status ('done', 'done before', 'done anew', 'failed'), why, error, and what was found
+# A row a case: case, file, status ('done', 'done before', 'done anew', 'failed'), why, error, and what was found
+)->pd.DataFrame:
     """Predict many images into a folder. What is done is skipped, what fails is reported and does not stop the others.
 
-    For each case the hidden folder `.predictions` in `out` records the content of its files, the model, the options, and the content of
-    what was written. A case that does not match its record (another image of this name, another model, other options, a file that is
-    gone or was changed) is done anew, and `why` says so. What then lies in its place and is not as it was written, such as a mask that
-    was corrected by hand, or of an earlier version, is never overwritten: it moves to the folder `kept` in `out`. The record of a case
-    that is not in `source` is left alone.
+    For each case the hidden folder `.predictions` in `out` records the content of its files, the model, the options,
+    and the content of what was written. A case that does not match its record (another image of this name, another
+    model, other options, a file that is gone or was changed) is done anew, and `why` says so. What then lies in its
+    place and is not as it was written, such as a mask that was corrected by hand, or of an earlier version, is never
+    overwritten: it moves to the folder `kept` in `out`. The record of a case that is not in `source` is left alone.
 
-    Raises `ValueError` before anything is done: where a result would overwrite an image, where two results would be one file, where
-    there is no image, or while another process writes there."""
-    if unknown := set(options) - set(_OPTIONS): raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
+    Raises `ValueError` before anything is done: where a result would overwrite an image, where two results would be one
+    file, where there is no image, or while another process writes there."""
+    if unknown := set(options) - set(_OPTIONS):
+        raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
     models, out = members(model), Path(out)
     masks = models[0].task == 'segmentation'
     endings = [f.name[1:] for f in written_files(f'x{ending}')] + ['.json'] if masks else ['.json']
@@ -343,7 +354,8 @@ def predict_folder(
     job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending))
     with _alone_in(out):
         kept = _write_tables(models, out, ending)
-        rows = _in_processes(models, cases, workers, job) if workers > 1 else (_one_case(models, n, f, job) for n,f in cases.items())
+        rows = _in_processes(models, cases, workers,
+                             job) if workers > 1 else (_one_case(models, n, f, job) for n,f in cases.items())
         return pd.DataFrame(_told(rows, len(cases), progress, kept)).set_index('case').loc[list(cases)].reset_index()
 
 def _told(rows, n, progress, kept):
@@ -353,7 +365,8 @@ def _told(rows, n, progress, kept):
         for words in kept: bar.write(f'names of the labels: {words}')
         for row in rows:
             res.append(row)
-            if row['status'] == 'failed': bar.write(f"{row['case']}: {row['error']}{' (' + row['why'] + ')' if row['why'] else ''}")
+            if row['status'] == 'failed':
+                bar.write(f"{row['case']}: {row['error']}{' (' + row['why'] + ')' if row['why'] else ''}")
             elif row['why']: bar.write(f"{row['case']}: {row['status']}: {row['why']}")
             bar.update()
     return res

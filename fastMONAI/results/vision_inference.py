@@ -35,9 +35,16 @@ from ..images.vision_plot import show_mask_overlay
 
 # %% ../../nbs/results/00_vision_inference.ipynb #12419f23
 class _Members:
-    "The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their entropies"
+    """The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their
+    entropies"""
     def __init__(self, models, tta, precision, disagreement):
-        self.models, self.tta, self.precision, self.disagreement, self.flips = models, tta, precision, disagreement, [((), [])]
+        self.models, self.tta, self.precision, self.disagreement, self.flips = (
+            models,
+            tta,
+            precision,
+            disagreement,
+            [((), [])],
+        )
     def seeing(self, x):
         "These, mirroring the axes of the preprocessed image `x` that `tta` asks for"
         self.flips = mirrors(self.tta, x, self.models[0].classes)
@@ -50,7 +57,8 @@ class _Members:
                 with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
                 p = m.activate(y)
                 p = p.flip(dims) if dims and p.ndim == x.ndim else p
-                p = 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)  # one output: of the second class
+                # one output: of the second class
+                p = 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)
                 total = total + p
                 if self.disagreement: spread = spread + _entropy(p, 1)[:,None]
         n = len(self.models)*len(self.flips)
@@ -64,8 +72,10 @@ class Prediction:
     classes:list # names
     colors:list # [r, g, b] for each class
     geometry:Geometry # the image's own grid
-    labels:MedMask = None # of a segmentation: (1, *spatial) on that grid, or a channel for each class where classes overlap
-    probabilities:MedImage|Tensor = None # (K, *spatial) on that grid, if asked for; (K,) for classes, values of a regression
+    # of a segmentation: (1, *spatial) on that grid, or a channel for each class where classes overlap
+    labels:MedMask = None
+    # (K, *spatial) on that grid, if asked for; (K,) for classes, values of a regression
+    probabilities:MedImage|Tensor = None
     # scores of the case, if asked for; of a segmentation also 'map', the entropy of each voxel (1, *spatial)
     uncertainty:dict = field(default_factory=dict)
     source:str = None # the file, if there is one; of several channels the first
@@ -90,7 +100,8 @@ class Prediction:
         else: counts = torch.bincount(x.flatten().long(), minlength=len(self.classes))[1:].tolist()
         first = 0 if len(x) > 1 else 1
         names = dict(enumerate(self.classes))
-        return pd.DataFrame([dict(label=i, name=names.get(i, f'label {i}'), voxels=n, ml=n*ml) for i,n in enumerate(counts, first)])
+        return pd.DataFrame([dict(label=i, name=names.get(i, f'label {i}'), voxels=n, ml=n*ml) for i,
+                             n in enumerate(counts, first)])
 
 # %% ../../nbs/results/00_vision_inference.ipynb #2009d903
 def input_files(
@@ -142,7 +153,8 @@ def summary(self:Prediction)->dict:
     return res | (dict(uncertainty=scores) if scores else {})
 
 @patch
-def show(self:Prediction, image=None, **kwargs): # `image`: what to draw it over, by default its file; `kwargs` as for `MedImage.show`
+# `image`: what to draw it over, by default its file; `kwargs` as for `MedImage.show`
+def show(self:Prediction, image=None, **kwargs):
     "Draw the prediction over its image; returns the axis"
     image = MedImage.create(self.source if image is None else image)
     if self.labels is None: return image.show(title=', '.join(f'{k}: {v:.3g}' for k,v in self.values.items()), **kwargs)
@@ -155,7 +167,8 @@ def _edge(seen, grid): # how far beyond the network's grid its edge counts, in i
 def _labels(values, seen, grid, exclusive):
     "Labels on `grid` of probabilities (K, *seen.shape), as a mask"
     if exclusive: return MedMask(restore_labels(values, seen, grid, edge=_edge(seen, grid)).cpu(), affine=grid.affine)
-    return MedMask(torch.cat([restore_labels(v[None], seen, grid, edge=_edge(seen, grid)).cpu() for v in values]), affine=grid.affine)
+    return MedMask(torch.cat([restore_labels(v[None], seen, grid, edge=_edge(seen, grid)).cpu() for v in values]),
+                   affine=grid.affine)
 
 def _file_labels(mask, steps):
     "The mask with the labels of the training masks' files, before the transforms `steps` changed them"
@@ -169,11 +182,13 @@ def _finished(mask, model, postprocess):
     return _file_labels(mask, model.preprocessing)
 
 def _scores(p, spread):
-    "How sure a prediction (K, …) is, from 0 (sure) to 1, and its entropy at each voxel; `spread`: mean entropy of the members"
+    """How sure a prediction (K, …) is, from 0 (sure) to 1, and its entropy at each voxel; `spread`: mean entropy of
+    the members"""
     entropy, res = predictive_entropy(p, 0), dict(entropy=float(case_uncertainty(p, 0)))
     if spread is None: return res, entropy
     apart, labels = (entropy - spread).clamp_min(0), to_labels(p)[0] if p.ndim > 1 else None
-    near = near_foreground(labels, dim=0) if labels is not None and labels.any() else torch.ones_like(apart, dtype=torch.bool)
+    near = near_foreground(labels,
+                           dim=0) if labels is not None and labels.any() else torch.ones_like(apart, dtype=torch.bool)
     return res | dict(disagreement=float(apart[near].mean())), entropy
 
 # %% ../../nbs/results/00_vision_inference.ipynb #02092f62
@@ -208,7 +223,8 @@ def inference(
     batch_size=2, # Windows at a time
     progress=False, # Show a progress bar?
 )->Prediction: # On the image's own grid
-    "Predict one image, on its own grid. Raises `ValueError`, before any work, where `save_path` is a file of the image."
+    """Predict one image, on its own grid. Raises `ValueError`, before any work, where `save_path` is a file of the
+    image."""
     paths = image_paths(file)
     if save_path is not None: refuse_inputs(written_files(save_path), [paths])
     models = members(model)
@@ -218,14 +234,17 @@ def inference(
     options = dict(overlap=overlap, batch_size=batch_size, progress=progress)
     values, seen = _predicted(predict, models, image, patch_size, options)
     inputs = [str(p) for p in paths]
-    found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None, inputs=inputs)
+    found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
+                       inputs=inputs)
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
     if save_path is not None: found.save(save_path)
     return found
 
 def _precision(precision, device):
-    if precision == 'auto': return None if device.type == 'cpu' else 'bf16' if torch.cuda.is_bf16_supported() else 'fp16'
-    if precision not in (None, 'bf16', 'fp16'): raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or None, not {precision!r}")
+    if precision == 'auto':
+        return None if device.type == 'cpu' else 'bf16' if torch.cuda.is_bf16_supported() else 'fp16'
+    if precision not in (None, 'bf16', 'fp16'):
+        raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or None, not {precision!r}")
     return precision
 
 # %% ../../nbs/results/00_vision_inference.ipynb #aca213cc
@@ -236,7 +255,9 @@ def _predicted(predict, models, image, patch_size, options):
         size = patch_size or model.patch_size
         return _windows_or_whole(predict.seeing(x), x, size, model, options), x.geometry
     specs = [transforms_to_specs(m.preprocessing) for m in models]
-    if all(s == specs[0] for s in specs) and all((m.patch_size, m.fill) == (models[0].patch_size, models[0].fill) for m in models): return one(predict, models[0])
+    if all(s == specs[0] for s in specs) and all((m.patch_size, m.fill) == (models[0].patch_size, models[0].fill)
+                                                 for m in models):
+        return one(predict, models[0])
     total = 0.
     for m in models:
         values, seen = one(_Members([m], predict.tta, predict.precision, predict.disagreement), m)
@@ -245,13 +266,16 @@ def _predicted(predict, models, image, patch_size, options):
 
 def _windows_or_whole(predict, x, size, model, options):
     x = x.as_subclass(Tensor)
-    if size is not None and model.task == 'segmentation': return sliding_window(predict, x, tuple(size), fill=model.fill, device=model.device, **options)
+    if size is not None and model.task == 'segmentation':
+        return sliding_window(predict, x, tuple(size), fill=model.fill, device=model.device, **options)
     with torch.no_grad(): return predict(x[None].to(model.device))[0]
 
 def _on_grid(values, seen, grid, exclusive):
     "Probabilities (K, *spatial) on another grid, one channel at a time; what was never seen is background"
     out = torch.empty(len(values), *grid.shape)
-    for i,v in enumerate(values): out[i] = _geometry.resample(v[None].cpu(), seen, grid, fill=float(exclusive and len(values) > 1 and i == 0), edge=_edge(seen, grid))[0]
+    for i,v in enumerate(values):
+        out[i] = _geometry.resample(v[None].cpu(), seen, grid, fill=float(exclusive and len(values) > 1 and i == 0),
+                                    edge=_edge(seen, grid))[0]
     return out
 
 def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, disagreement):
@@ -259,10 +283,13 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
     p, spread = (values[:-1], values[-1]) if disagreement else (values, None)
     if model.task == 'segmentation':
         found.labels = _finished(_labels(p, seen, found.geometry, model.exclusive), model, postprocess)
-        if probabilities: found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive), affine=found.geometry.affine)
+        if probabilities:
+            found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive),
+                                           affine=found.geometry.affine)
         if uncertainty:
             found.uncertainty, entropy = _scores(p, spread)
-            found.uncertainty['map'] = MedImage(_on_grid(entropy[None], seen, found.geometry, False), affine=found.geometry.affine)
+            found.uncertainty['map'] = MedImage(_on_grid(entropy[None], seen, found.geometry, False),
+                                                affine=found.geometry.affine)
     else:
         found.probabilities = p.cpu()
         if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]

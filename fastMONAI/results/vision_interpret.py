@@ -20,7 +20,8 @@ class _KeepsGeometry:
         idxs = idxs.tolist() if isinstance(idxs, Tensor) else list(idxs) if is_listy(idxs) else [idxs]
         items = getattr(self.dl.items, 'iloc', L(self.dl.items))[idxs]
         batches = list(self.learn.dls.test_dl(items, with_labels=True))
-        _,preds,targs,decoded = self.learn.get_preds(dl=batches, with_input=True, with_decoded=True, act=self.act, reorder=False)
+        _,preds,targs,decoded = self.learn.get_preds(dl=batches, with_input=True, with_decoded=True, act=self.act,
+                                                     reorder=False)
         n = self.dl.n_inp
         inps = tuple(torch.cat([b[i] for b in batches]) for i in range(n))
         return detuplify(inps), preds, targs, decoded, self.losses[idxs]
@@ -31,15 +32,19 @@ class _KeepsGeometry:
         **kwargs, # `anatomical_plane`, `slice_index`, `nrows`, …
     ):
         "Show the items of the largest losses"
-        if not any(isinstance(cb, WholeVolumes) for cb in self.learn.cbs): return super().plot_top_losses(k, largest, **kwargs)
+        if not any(isinstance(cb, WholeVolumes) for cb in self.learn.cbs):
+            return super().plot_top_losses(k, largest, **kwargs)
         losses, idxs = self.top_losses(None, largest)
         which = list(k) if is_listy(k) or isinstance(k, range) else range(min(k, len(losses)))
         samples, outs = L(), L()
         for i in which:                                     # one by one: volumes may differ in size
-            b = self.learn.dls.test_dl(getattr(self.dl.items, 'iloc', L(self.dl.items))[[int(idxs[i])]], with_labels=True, bs=1).one_batch()
+            b = self.learn.dls.test_dl(getattr(self.dl.items, 'iloc', L(self.dl.items))[[int(idxs[i])]],
+                                       with_labels=True, bs=1).one_batch()
             pred, _, decoded = self.learn.get_preds(dl=[b], with_decoded=True, act=self.act, reorder=False)
             x, y, its = self.dl._pre_show_batch(b)
-            samples, outs = samples + its, outs + self.dl._pre_show_batch(b[:self.dl.n_inp] + (decoded,))[2].itemgot(slice(self.dl.n_inp, None))
+            samples, outs = samples + its, outs + self.dl._pre_show_batch(b[:self.dl.n_inp]
+                                                                          + (decoded,
+                                                                             ))[2].itemgot(slice(self.dl.n_inp, None))
         return interpret.plot_top_losses(x, y, samples, outs, [None]*len(samples), losses[list(which)], **kwargs)
 
 class Interpretation(_KeepsGeometry, interpret.Interpretation):
