@@ -17,8 +17,7 @@ import torch
 from fastcore.basics import listify
 from PIL import Image
 
-from ..data.download import ArchiveError, unpack
-from ..images.files import _stem, _suffix
+from ..images.files import ArchiveError, stem_of, suffix_of, unpack
 from ..images.dicom_io import _is_dicom
 from ..images.image_io import image_files, read_header
 from ..data.preprocessing import Resample
@@ -26,7 +25,7 @@ from ..models.med_model import model_of, MedModel
 from ..models.sharing import load_model, model_card
 from ..images.vision_core import MedImage
 from ..results.vision_inference import inference
-from ..images.vision_plot import label_colors, robust_window, _colour, _layout
+from ..images.vision_plot import colour_picture, label_colors, robust_window, slice_layout
 
 # %% ../../nbs/apps/01_serve.ipynb #f3ce7cc6
 class UploadError(ValueError):
@@ -52,7 +51,7 @@ _DEFLATED = '1.2.840.10008.1.2.1.99' # transfer syntax
 
 def _check_self_contained(path):
     "Refuse a header whose voxels are in another file"
-    if _suffix(path) not in ('.nrrd', '.nhdr', '.mha', '.mhd') or not os.path.getsize(path): return
+    if suffix_of(path) not in ('.nrrd', '.nhdr', '.mha', '.mhd') or not os.path.getsize(path): return
     with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as text:
         if _elsewhere.search(text):
             raise UploadError(f'{path.name}: refused: its voxels are in another file; expected one file that '
@@ -120,7 +119,7 @@ class _Case:
 
     @property
     def is_colour(self): return self.image.ndim == 3 and len(self.image) == 3
-    def layout(self, plane): return _layout(self.image.ndim-1, self.affine, plane)
+    def layout(self, plane): return slice_layout(self.image.ndim-1, self.affine, plane)
     def n_slices(self, plane):
         return 1 if self.layout(plane).axis is None else self.image.shape[self.layout(plane).axis+1]
     def best_slice(self, plane):
@@ -150,7 +149,7 @@ class _Case:
 # %% ../../nbs/apps/01_serve.ipynb #5f95026c
 def _grey(x):
     "An image (C, *spatial) in uint8: each channel in its `robust_window`, or a colour picture as it is"
-    if x.ndim == 3 and len(x) == 3: return np.moveaxis((_colour(x)*255).round().astype(np.uint8), -1, 0)
+    if x.ndim == 3 and len(x) == 3: return np.moveaxis((colour_picture(x)*255).round().astype(np.uint8), -1, 0)
     out = np.empty(tuple(x.shape), np.uint8)
     for o,c in zip(out, x):
         low, high = robust_window(c)
@@ -276,7 +275,7 @@ class _Service:
         tell(.9, 'drawing')
         table = _table(prediction)
         case = _case(_words(uploads, paths), image, prediction, table)
-        case.files = _write_files(folder, re.sub(r'(?i)\.zip$', '', _stem(uploads[0])), prediction, table)
+        case.files = _write_files(folder, re.sub(r'(?i)\.zip$', '', stem_of(uploads[0])), prediction, table)
         shutil.rmtree(folder/'unpacked', ignore_errors=True)
         return case
 

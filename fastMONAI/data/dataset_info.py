@@ -97,7 +97,7 @@ class MedDataset:
 
     @cached_property
     def headers(self) -> list:
-        "A `Header` for each image that can be read"
+        "An `ImageHeader` for each image that can be read"
         return self._map(read_header, self.files)
 
     @property

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..images.files import writing
+from ..images.files import points_outside, writing
 from ..images.image_io import write_image
-from .download import DownloadError, Source, _build_archive, _fetched, _folder, _obtain, _outside
+from .download import DownloadError, Source, _build_archive, _fetched, _folder, _obtain
 from .download import _resolve, _short, _write_csv
 
 # %% ../../nbs/data/01_external_data.ipynb #39bbe299
@@ -290,7 +290,7 @@ def _listed(
     name,  # './imagesTr/a.nii.gz'
 ):
     "Path of a file that `dataset.json` names, if it is one below the folder"
-    if _outside(name): raise ValueError(f'{folder/"dataset.json"}: {name!r} points outside of the folder')
+    if points_outside(name): raise ValueError(f'{folder/"dataset.json"}: {name!r} points outside of the folder')
     return folder/name
 
 

@@ -14,8 +14,8 @@ import os, warnings
 import numpy as np
 
 from .geometry import Geometry
-from .files import _suffix
-from .file_checks import BoundedReader, check_size, Header, ImageError, _blame
+from .files import suffix_of
+from .file_checks import BoundedReader, check_size, ImageError, ImageHeader, as_image_error
 
 # %% ../../nbs/images/03_dicom_io.ipynb #0366540d
 _lps = np.diag([-1., -1, 1, 1]) # ITK's and DICOM's world, LPS, to RAS and back
@@ -58,7 +58,7 @@ def _fields(group): # the elements of an enhanced object's functional groups, by
 def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in one of these, and is read again
     import pydicom
     if not _is_dicom(path): return ()
-    with _blame(path), BoundedReader(path) as f:
+    with as_image_error(path), BoundedReader(path) as f:
         ds = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=_dicom_tags)
         if ds.get('Modality') in ('SEG', 'SM'): return ()
         if not ds.get('Rows') or not ds.get('Columns'):
@@ -109,7 +109,7 @@ def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no im
 
 # %% ../../nbs/images/03_dicom_io.ipynb #2187a970
 def _may_be_dicom(path): # by its name
-    return _suffix(path) in ('', '.dcm', '.dicom', '.ima')
+    return suffix_of(path) in ('', '.dcm', '.dicom', '.ima')
 
 def _series_in(folder): # {series UID: its frames, copies of one object counted once} in a folder
     series = {}
@@ -207,7 +207,7 @@ def _dicom_pixels(frames): # (C, H, W) or (C, columns, rows, slices)
     files, stack = {}, []
     for f in frames:
         if f.path not in files:
-            with _blame(f.path): files = {f.path: _decoded(f).astype(np.float32).reshape(f.count, *f.size, f.channels)}
+            with as_image_error(f.path): files = {f.path: _decoded(f).astype(np.float32).reshape(f.count, *f.size, f.channels)}
         stack.append(files[f.path][f.index])
     return stack[0].transpose(2,0,1) if len(frames) == 1 else np.stack(stack).transpose(3,2,1,0)
 
@@ -219,4 +219,4 @@ def _open_dicom(path):
         if len({g.rescale for g in frames if g.path == f.path}) > 1:
             raise ImageError(f'{f.path}: its frames differ in rescale slope or intercept; save it as one file '
                              'for each frame')
-    return Header(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _dicom_pixels(frames)
+    return ImageHeader(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _dicom_pixels(frames)

@@ -4,25 +4,41 @@
 
 # %% auto #0
 __all__ = ['MAX_TEXT_HEADER', 'MAX_LINE', 'MAX_WORD', 'MAX_EXTENSIONS', 'ImageError', 'regular_file', 'check_size',
-           'BoundedReader', 'Payload', 'nrrd_payload', 'metaimage_payload', 'check_payload', 'check_nifti', 'check_png',
-           'check_jpeg', 'check_tiff', 'Header']
+           'BoundedReader', 'ImageHeader', 'Payload', 'nrrd_payload', 'metaimage_payload', 'check_payload',
+           'check_nifti', 'check_png', 'check_jpeg', 'check_tiff']
 
 # %% ../../nbs/images/02_file_checks.ipynb #65876c91
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from pathlib import Path
-import io, os, re, stat, struct
+import io, os, re, struct
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from isal import isal_zlib
 
 from .geometry import Geometry
+from .files import check_regular
 
 # %% ../../nbs/images/02_file_checks.ipynb #1251af60
 class ImageError(ValueError):
     "A file that cannot be read or written as an image: one line, the file's name first"
+
+# %% ../../nbs/images/02_file_checks.ipynb #848df4bb
+@contextmanager
+def as_image_error(
+    path:str|Path, # of the image, for the message
+)->Iterator[None]:
+    "A `with` block in which any library's error becomes an `ImageError` of one line that names the file"
+    try: yield
+    except (ImageError, FileNotFoundError, PermissionError, MemoryError, ImportError): raise
+    except Exception as e:
+        reason = ' '.join(str(e).split()) or type(e).__name__
+        raise ImageError(
+            f'{path}: {re.sub(r"^.*(ITK ERROR: [^:]*|sitk::ERROR): ", "", reason)[-300:].removeprefix(f"{path}: ")}'
+        ) from e
 
 # %% ../../nbs/images/02_file_checks.ipynb #c411f1d4
 def regular_file(
@@ -30,11 +46,7 @@ def regular_file(
 )->int: # its size in bytes
     """The size of the regular file at `path`. Raises `FileNotFoundError`, and `ImageError` for a pipe, a device, a
     socket or a folder."""
-    status = os.stat(path)
-    if stat.S_ISREG(status.st_mode): return status.st_size
-    kinds = dict(fifo=stat.S_ISFIFO, socket=stat.S_ISSOCK, folder=stat.S_ISDIR)
-    kind = next((k for k,test in kinds.items() if test(status.st_mode)), 'device')
-    raise ImageError(f'{path}: is a {kind}; expected a regular file')
+    return check_regular(path, ImageError).stat().st_size
 
 # %% ../../nbs/images/02_file_checks.ipynb #96a56e8b
 def check_size(
@@ -68,6 +80,16 @@ class BoundedReader(io.BufferedReader):
     )->bytes:
         "The next `n` bytes, or what there is of them"
         return super().read(n if n is None or n < 0 else min(n, max(self.n_bytes - self.tell(), 0)))
+
+# %% ../../nbs/images/02_file_checks.ipynb #335fa23b
+@dataclass(frozen=True)
+class ImageHeader:
+    "What an image file says about itself"
+    path:Path # file, or folder of a DICOM series
+    geometry:Geometry # spatial shape and affine
+    channels:int # size of the array's first axis
+    dtype:np.dtype # number type of the voxels as stored
+    format:str # 'nifti', 'mgz', 'nrrd', 'mha', 'dicom', 'png', 'jpeg' or 'tiff'
 
 # %% ../../nbs/images/02_file_checks.ipynb #132139a3
 MAX_TEXT_HEADER, MAX_LINE, MAX_WORD = 2**20, 1000, 100 # bytes
@@ -146,59 +168,52 @@ def _data_files(path, value, lines, shape): # the files that `value`, or the `li
 
 # %% ../../nbs/images/02_file_checks.ipynb #e05fd161
 # bytes on disk for a byte in memory, at least; ASCII needs 2 for a number
-_least = dict(raw=1, zlib=1/1032, gzip=1/1032, hex=2, ascii=1)
+_least_packed = dict(raw=1, zlib=1/1032, gzip=1/1032, hex=2, ascii=1)
 
 def _payload(path, files, start, encoding, shape, itemsize, packed=None): # a Payload whose voxels can be in its files
     size, needed = 'x'.join(map(str, shape)), check_size(path, shape, itemsize, 2**62, False)
-    least = 2*prod(shape) - 1 if encoding == 'ascii' else needed*_least[encoding]
+    least = 2*prod(shape) - 1 if encoding == 'ascii' else needed*_least_packed[encoding]
     sizes = [regular_file(f) - max(start, 0) for f in files]
     if needed % len(files): raise ImageError(f'{path}: {size} voxels cannot lie in {len(files)} files of one size')
     for file,available in zip(files, sizes):
         if least/len(files) > available:
             where = 'the file' if file == path or len(files) > 1 and file.name == path.name else file.name
+            kind = '' if encoding == 'raw' else f'{encoding} '
             raise ImageError(f'{path}: the header says {size} voxels, {needed:,} bytes, but {where} holds only '
-                             f'{max(available, 0):,} '
-                             f'{"" if encoding == "raw" else encoding + " "}bytes: it is truncated, or its '
-                             'header is damaged')
+                             f'{max(available, 0):,} {kind}bytes: it is truncated, or its header is damaged')
     return Payload(files, start, encoding, needed, packed)
 
 # %% ../../nbs/images/02_file_checks.ipynb #4d3a43ea
 _nrrd_types = {name: size for size, names in {
     1: 'signed char,int8,int8_t,uchar,unsigned char,uint8,uint8_t',
-    2: 'short,short int,signed short,signed short int,int16,int16_t,ushort,unsigned short,unsigned short '
-       'int,uint16,uint16_t',
+    2: 'short,short int,signed short,signed short int,int16,int16_t,ushort,unsigned short,unsigned short int,uint16,'
+       'uint16_t',
     4: 'int,signed int,int32,int32_t,uint,unsigned int,uint32,uint32_t,float',
-    8: 'longlong,long long,long long int,signed long long,signed long long int,int64,int64_t,ulonglong,unsigned '
-       'long long,'
-       'unsigned long long int,uint64,uint64_t,double'}.items() for name in names.split(',')}
+    8: 'longlong,long long,long long int,signed long long,signed long long int,int64,int64_t,ulonglong,'
+       'unsigned long long,unsigned long long int,uint64,uint64_t,double'}.items() for name in names.split(',')}
 _nrrd_encodings = dict(raw='raw', gz='gzip', gzip='gzip', txt='ascii', text='ascii', ascii='ascii', hex='hex')
 _nrrd_spaces = {s: n for n, names in {
-    3: 'right-anterior-superior ras left-anterior-superior las left-posterior-superior lps scanner-xyz '
-       '3d-right-handed 3d-left-handed',
+    3: 'right-anterior-superior ras left-anterior-superior las left-posterior-superior lps '
+       'scanner-xyz 3d-right-handed 3d-left-handed',
     4: 'right-anterior-superior-time rast left-anterior-superior-time last left-posterior-superior-time lpst '
-       'scanner-xyz-time '
-       '3d-right-handed-time 3d-left-handed-time'}.items() for s in names.split()}
+       'scanner-xyz-time 3d-right-handed-time 3d-left-handed-time'}.items() for s in names.split()}
 _string = r'"(?:[^"\\]|\\.)*"'
 _nrrd_words = { # field: (pattern of a word, how many: a number, D, S, or None for any)
-    'dimension': (r'[1-9]', 1), 'space dimension': (r'[1-9]', 1), 'sizes': (_int, 'D'), 'spacings': (_float, 'D'),
-    'thicknesses': (_float, 'D'), 'axis mins': (_float, 'D'), 'axis maxs': (_float,
-                                                                          'D'),
-                                                                          'space directions': (rf'none|{_vector}', 'D'),
-    'centers': (r'cell|node|\?\?\?|none', 'D'), 'kinds': (r'[\w?-]{1,40}', 'D'), 'labels': (_string,
-                                                                          'D'), 'units': (_string, 'D'),
-    'space units': (_string, 'S'), 'space origin': (_vector, 1), 'measurement frame': (rf'none|{_vector}',
-                                                                          'S'), 'line skip': (r'\d{1,9}', 1),
-    'byte skip': (r'-1|\d{1,18}', 1), 'old min': (_float, 1), 'old max': (_float, 1), 'min': (_float,
-                                                                          1), 'max': (_float, 1),
-    'number': (_int, 1), 'type': (r'\w+', None), 'encoding': (r'\w+', 1), 'endian': ('little|big',
-                                                                          1), 'space': (r'[\w-]+', 1)}
+    **dict.fromkeys(('dimension', 'space dimension'), (r'[1-9]', 1)), 'sizes': (_int, 'D'),
+    **dict.fromkeys(('spacings', 'thicknesses', 'axis mins', 'axis maxs'), (_float, 'D')),
+    'space directions': (rf'none|{_vector}', 'D'), 'measurement frame': (rf'none|{_vector}', 'S'),
+    'space origin': (_vector, 1), 'centers': (r'cell|node|\?\?\?|none', 'D'), 'kinds': (r'[\w?-]{1,40}', 'D'),
+    **dict.fromkeys(('labels', 'units'), (_string, 'D')), 'space units': (_string, 'S'),
+    'line skip': (r'\d{1,9}', 1), 'byte skip': (r'-1|\d{1,18}', 1), 'number': (_int, 1),
+    **dict.fromkeys(('old min', 'old max', 'min', 'max'), (_float, 1)),
+    'type': (r'\w+', None), 'encoding': (r'\w+', 1), 'endian': ('little|big', 1), 'space': (r'[\w-]+', 1)}
 _nrrd_names = {'axismins': 'axis mins', 'axismaxs': 'axis maxs', 'centerings': 'centers', 'lineskip': 'line skip',
-               'byteskip': 'byte skip',
-               'oldmin': 'old min', 'oldmax': 'old max', 'datafile': 'data file', 'sampleunits': 'sample units'}
+               'byteskip': 'byte skip', 'oldmin': 'old min', 'oldmax': 'old max', 'datafile': 'data file',
+               'sampleunits': 'sample units'}
 
 # %% ../../nbs/images/02_file_checks.ipynb #4df5cd22
-# ({field: value}, byte where the header ends or None at the end of the file); stops at a list of files
 def _nrrd_fields(path, lines):
+    "({field: value}, byte where the header ends, None at the end of the file); stops at a list of files"
     if not re.fullmatch(r'NRRD000[1-5]', next(lines, ('',))[0]):
         raise ImageError(f'{path}: is no NRRD file, or is damaged from its first bytes on')
     fields = {}
@@ -223,6 +238,21 @@ def _skip_lines(path, start, n): # the byte after `n` lines of a data file
                 raise ImageError(f'{path}: ends within the {n} lines that its header tells to skip')
         return f.tell()
 
+def _nrrd_space(path, fields): # how many axes space has, None where the header does not say
+    if 'space' in fields: return _one_of(path, 'space', fields['space'], _nrrd_spaces)
+    said = fields.get('space dimension', '')
+    return int(said) if re.fullmatch('[1-4]', said) else None
+
+def _check_nrrd_words(path, fields, axes, space): # each word of each field
+    for key,value in fields.items():
+        if key not in _nrrd_words: continue
+        pattern, count = _nrrd_words[key]
+        words = _words(path, key, value, pattern, dict(D=axes, S=space).get(count, count))
+        if _vector in pattern and {w.count(',')+1 for w in words if w != 'none'} - {space}:
+            raise ImageError(f'{path}: its header says {key}: {_short(value)}, but space has {space} axes: it is '
+                             f'damaged')
+
+# %% ../../nbs/images/02_file_checks.ipynb #b60bec34
 def nrrd_payload(
     path:Path, # a .nrrd or .nhdr file
 )->Payload:
@@ -233,18 +263,9 @@ def nrrd_payload(
     if missing := [k for k in ('type','dimension','sizes','encoding') if k not in fields]:
         raise ImageError(f'{path}: its header does not say {" or ".join(missing)}: it is damaged')
     axes = int(_words(path, 'dimension', fields['dimension'], '[1-5]', 1)[0])
-    space = _one_of(path, 'space', fields['space'],
-                    _nrrd_spaces) if 'space' in fields else int(fields['space dimension']) if \
-        re.fullmatch('[1-4]', fields.get('space dimension', '')) else None
-    for key,value in fields.items():
-        pattern, count = _nrrd_words.get(key, (None, None))
-        if pattern: words = _words(path, key, value, pattern, dict(D=axes, S=space).get(count, count))
-        if pattern and '(' in pattern and _vector in pattern and {w.count(',')+1 for w in words
-                                                                  if w != 'none'} - {space}:
-            raise ImageError(f'{path}: its header says {key}: {_short(value)}, but space has {space} axes: it is '
-                             f'damaged')
-    itemsize, encoding = _one_of(path, 'type', fields['type'], _nrrd_types), _one_of(path, 'encoding',
-                                                                          fields['encoding'], _nrrd_encodings)
+    _check_nrrd_words(path, fields, axes, _nrrd_space(path, fields))
+    itemsize = _one_of(path, 'type', fields['type'], _nrrd_types)
+    encoding = _one_of(path, 'encoding', fields['encoding'], _nrrd_encodings)
     if itemsize > 1 and encoding != 'ascii' and 'endian' not in fields:
         raise ImageError(f"{path}: its header does not say 'endian'; expected little or big")
     sizes = tuple(map(int, fields['sizes'].split()))
@@ -260,8 +281,7 @@ def nrrd_payload(
 _met_types = dict(char=1, uchar=1, short=2, ushort=2, int=4, uint=4, long=4, ulong=4, long_long=8, ulong_long=8,
                   float=4, double=8)
 _met_types = {f'met_{k}{s}': v for k,v in _met_types.items() for s in ('', '_array')}
-_truths = dict(true=True, false=False, t=True, f=False)
-_truths |= {'1': True, '0': False}
+_truths = {'true': True, 'false': False, 't': True, 'f': False, '1': True, '0': False}
 _met_words = { # field: (pattern of a word, how many: a number, N for one an axis, NN for a matrix)
     'NDims': ('[2-5]', 1), 'DimSize': (r'\d{1,18}', 'N'), 'ElementSpacing': (_float, 'N'), 'ElementSize': (_float, 'N'),
     **dict.fromkeys(('Offset', 'Position', 'Origin', 'CenterOfRotation'), (_float, 'N')),
@@ -270,10 +290,9 @@ _met_words = { # field: (pattern of a word, how many: a number, N for one an axi
                      'ElementToIntensityFunctionOffset'), (_float, 1)),
     **dict.fromkeys(('BinaryData', 'BinaryDataByteOrderMSB', 'ElementByteOrderMSB', 'CompressedData'),
                     ('|'.join(_truths), 1)),
-    'CompressedDataSize': (r'\d{1,18}', 1), 'CompressionLevel': (_int, 1), 'HeaderSize': (r'-1|\d{1,18}',
-                                                                          1), 'ElementNBits': (_int, 1),
-    'ElementNumberOfChannels': (r'\d{1,9}', 1), 'ElementType': (r'\w+', 1), 'AnatomicalOrientation': (r'[A-Z?]{1,10}',
-                                                                          1), 'ObjectType': ('Image', 1)}
+    'CompressedDataSize': (r'\d{1,18}', 1), 'CompressionLevel': (_int, 1), 'HeaderSize': (r'-1|\d{1,18}', 1),
+    'ElementNBits': (_int, 1), 'ElementNumberOfChannels': (r'\d{1,9}', 1), 'ElementType': (r'\w+', 1),
+    'AnatomicalOrientation': (r'[A-Z?]{1,10}', 1), 'ObjectType': ('Image', 1)}
 
 # %% ../../nbs/images/02_file_checks.ipynb #e2d6c113
 def _met_fields(path, lines): # ({field: value}, byte where the header ends)
@@ -285,19 +304,22 @@ def _met_fields(path, lines): # ({field: value}, byte where the header ends)
         if not sep or not key:
             raise ImageError(f'{path}: its header says {_short(line)}; expected a MetaImage field, such as NDims = 3')
         if key in fields: raise ImageError(f'{path}: its header says {_short(key)} twice')
-        if key in _met_words or key == 'ElementDataFile': _check_line(path, line, word=255
-                                                                      if key == 'ElementDataFile' else MAX_WORD)
-        _check_line(path, key), _check_line(path, line, 4000, 4000)
+        if key == 'ElementDataFile': _check_line(path, line, word=255)
+        elif key in _met_words: _check_line(path, line)
+        _check_line(path, key)
+        _check_line(path, line, 4000, 4000)
         fields[key] = value
         if key == 'ElementDataFile': return fields, end
         if len(fields) > 10000: break
     raise ImageError(f'{path}: its header does not say ElementDataFile: it is damaged, or no MetaImage')
 
+# %% ../../nbs/images/02_file_checks.ipynb #8d3fc80c
 def metaimage_payload(
     path:Path, # a .mha or .mhd file
 )->Payload:
     "Check a MetaImage header, word by word, and tell where its voxels lie. Raises `ImageError`."
-    available, lines = regular_file(path), _text_lines(path)
+    regular_file(path)
+    lines = _text_lines(path)
     fields, end = _met_fields(path, lines)
     if missing := [k for k in ('NDims','DimSize','ElementType') if k not in fields]:
         raise ImageError(f'{path}: its header does not say {" or ".join(missing)}: it is damaged')
@@ -322,8 +344,8 @@ def metaimage_payload(
         raise ImageError(f'{path}: its header says that {packed:,} bytes (CompressedDataSize) are voxels, but there '
                          f'are {room:,}: it is truncated or damaged')
     shape = (*size, *([int(n)] if (n := fields.get('ElementNumberOfChannels', '1')) != '1' else []))
-    return _payload(path, files, start + skip if skip > 0 else start, encoding, shape, _one_of(path, 'ElementType',
-                                                                          fields['ElementType'], _met_types), packed)
+    itemsize = _one_of(path, 'ElementType', fields['ElementType'], _met_types)
+    return _payload(path, files, start + skip if skip > 0 else start, encoding, shape, itemsize, packed)
 
 # %% ../../nbs/images/02_file_checks.ipynb #67446998
 def _check_stream(path, file, start, encoding, needed, packed): # nothing is kept
@@ -355,13 +377,16 @@ def check_payload(
     needed = payload.needed//len(payload.files)
     count = needed//dtype.itemsize
     for file in payload.files:
-        if payload.encoding in ('zlib', 'gzip'): _check_stream(path, file, payload.start, payload.encoding, needed,
-                                                               payload.packed)
+        if payload.encoding in ('zlib', 'gzip'):
+            _check_stream(path, file, payload.start, payload.encoding, needed, payload.packed)
         if payload.encoding not in ('ascii', 'hex'): continue
-        with open(file, 'rb') as f: f.seek(payload.start); text = f.read()
-        if payload.encoding == 'hex': ok, n = re.fullmatch(rb'[0-9a-fA-F\s]*',
-                                                           text), len(b''.join(text.split()))//(2*dtype.itemsize)
-        else: ok, n = _are_numbers(words := text.split(), dtype), len(words)
+        with open(file, 'rb') as f:
+            f.seek(payload.start)
+            words = f.read().split()
+        if payload.encoding == 'ascii': ok, n = _are_numbers(words, dtype), len(words)
+        else:
+            digits = b''.join(words)
+            ok, n = re.fullmatch(rb'[0-9a-fA-F]*', digits), len(digits)//(2*dtype.itemsize)
         if not ok or n < count:
             raise ImageError(f'{path}: {n:,} of {count:,} voxels are there as {payload.encoding}, or some are no '
                              f'numbers of type {dtype}: it is damaged')
@@ -373,9 +398,8 @@ def _first_bytes(path, n): # of a file, unzipped if it is gzip
     with open(path, 'rb') as f:
         if not str(path).lower().endswith('.gz'): return f.read(n)
         stream, out = isal_zlib.decompressobj(wbits=31), b''
-        while len(out) < n and not stream.eof and (piece := f.read(2**12
-                                                                   if n < 2**12 else 2**16)):
-                                                                       out += stream.decompress(piece, n - len(out))
+        while len(out) < n and not stream.eof and (piece := f.read(2**12 if n < 2**12 else 2**16)):
+            out += stream.decompress(piece, n - len(out))
         return out
 
 def check_nifti(
@@ -404,8 +428,8 @@ def check_nifti(
 _png_channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4} # by colour type
 
 def _png_bytes(w, h, bits, interlaced): # length of the pixels' stream: each row has one byte for its filter
-    passes = [(0,0,8,8), (4,0,8,8), (0,4,4,8), (2,0,4,4), (0,2,2,4), (1,0,2,2), (0,1,1,2)] if interlaced else [(0,0,1,
-                                                                          1)]
+    passes = [(0,0,8,8), (4,0,8,8), (0,4,4,8), (2,0,4,4), (0,2,2,4), (1,0,2,2), (0,1,1,2)] if interlaced else \
+        [(0,0,1,1)]
     sizes = [(-(-(w-x)//dx), -(-(h-y)//dy)) for x,y,dx,dy in passes if w > x and h > y]
     return sum(rows*(1 + (columns*bits + 7)//8) for columns,rows in sizes)
 
@@ -420,16 +444,16 @@ def check_png(
     if colour not in _png_channels or depth not in (1,2,4,8,16):
         raise ImageError(f'{path}: has no known kind of pixels ({depth} bits, type {colour}): it is damaged')
     check_size(path, (w, h), 1, len(data)*8, True)
-    needed, n, where, stream = _png_bytes(w, h, depth*_png_channels[colour],
-                                          interlaced), 0, 8, isal_zlib.decompressobj()
+    needed = _png_bytes(w, h, depth*_png_channels[colour], interlaced)
+    n, where, stream = 0, 8, isal_zlib.decompressobj()
     while where + 12 <= len(data):
         length, = struct.unpack_from('>I', data, where)
         kind, stop = bytes(data[where+4:where+8]), where + 8 + length
         if stop + 4 > len(data): break
         if isal_zlib.crc32(data[where+4:stop]) != struct.unpack_from('>I', data, stop)[0]:
             raise ImageError(f'{path}: its part {kind} fails its checksum: it is damaged')
-        if kind == b'IDAT' and not stream.eof and n <= needed + 2**20: n += len(stream.decompress(data[where+8:stop],
-                                                                              needed + 2**20 - n + 1))
+        if kind == b'IDAT' and not stream.eof and n <= needed + 2**20:
+            n += len(stream.decompress(data[where+8:stop], needed + 2**20 - n + 1))
         if kind == b'IEND': break
         where = stop + 4
     if not stream.eof or n < needed:
@@ -487,24 +511,3 @@ def check_tiff(
     if compression == 1: check_size(path, (w, h), 1, sum(counts or [size])*8//max(bits, 1), False)
     # LZW packs more than deflate
     elif compression in (5, 8, 32773, 32946): check_size(path, (w, h), 1, sum(counts or [size])*8//max(bits, 1)*4, True)
-
-# %% ../../nbs/images/02_file_checks.ipynb #848df4bb
-@contextmanager
-def _blame(path): # any library's error becomes an ImageError that names the file
-    try: yield
-    except (ImageError, FileNotFoundError, PermissionError, MemoryError, ImportError): raise
-    except Exception as e:
-        reason = ' '.join(str(e).split()) or type(e).__name__
-        raise ImageError(
-            f'{path}: {re.sub(r"^.*(ITK ERROR: [^:]*|sitk::ERROR): ", "", reason)[-300:].removeprefix(f"{path}: ")}'
-        ) from e
-
-# %% ../../nbs/images/02_file_checks.ipynb #7a6709ef
-@dataclass(frozen=True)
-class Header:
-    "What an image file says about itself"
-    path:Path # file, or folder of a DICOM series
-    geometry:Geometry # spatial shape and affine
-    channels:int # size of the array's first axis
-    dtype:np.dtype # number type of the voxels as stored
-    format:str # 'nifti', 'mgz', 'nrrd', 'mha', 'dicom', 'png', 'jpeg' or 'tiff'

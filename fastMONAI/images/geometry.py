@@ -9,14 +9,14 @@ __all__ = ['spacing_of', 'orientation_of', 'slice_affine', 'flip_affine', 'per_a
 # %% ../../nbs/images/00_geometry.ipynb #49c23bc2
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Number
+from typing import Self, TypeVar
 import numpy as np, torch
 import torch.nn.functional as F
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt2axcodes, ornt_transform
 
 # %% ../../nbs/images/00_geometry.ipynb #ce6e21dd
 def spacing_of(
-    affine, # (..., 4, 4) voxel to world
+    affine:np.ndarray|Sequence, # (..., 4, 4) voxel to world
     ndim:int=3, # number of spatial axes
 )->np.ndarray: # (..., ndim) mm
     "Distance between neighbouring voxels along each array axis, from the affine"
@@ -24,7 +24,7 @@ def spacing_of(
 
 # %% ../../nbs/images/00_geometry.ipynb #2bdb46f1
 def orientation_of(
-    affine, # (4, 4) voxel to world
+    affine:np.ndarray|Sequence, # (4, 4) voxel to world
     ndim:int=3, # number of spatial axes
 )->str:
     "Where each array axis points, such as 'RAS': the closest axis codes"
@@ -33,9 +33,9 @@ def orientation_of(
 
 # %% ../../nbs/images/00_geometry.ipynb #d8fc6a22
 def slice_affine(
-    affine, # (..., 4, 4)
-    starts, # index of the first voxel kept, one for each spatial axis
-    steps=1, # stride: one for all axes, or one for each; may be negative
+    affine:np.ndarray, # (..., 4, 4)
+    starts:Sequence|np.ndarray, # index of the first voxel kept, one for each spatial axis
+    steps:float|Sequence|np.ndarray=1, # stride: one for all axes, or one for each; may be negative
 )->np.ndarray: # (..., 4, 4)
     "The affine of `array[..., start::step, …]`"
     starts = np.atleast_1d(np.asarray(starts, np.float64))
@@ -44,11 +44,11 @@ def slice_affine(
     m[:n, 3] = starts
     return np.asarray(affine, np.float64) @ m
 
-# %% ../../nbs/images/00_geometry.ipynb #cf16645f
+# %% ../../nbs/images/00_geometry.ipynb #b9cf1dde
 def flip_affine(
-    affine, # (..., 4, 4)
-    shape, # spatial shape of the array that is flipped
-    axes, # spatial axes to flip: an int or several
+    affine:np.ndarray, # (..., 4, 4)
+    shape:Sequence, # spatial shape of the array that is flipped
+    axes:int|Sequence, # spatial axes to flip
 )->np.ndarray: # (..., 4, 4)
     "The affine of an array whose `axes` are reversed: voxels move in the array, not in the world"
     axes = {a % len(shape) for a in np.atleast_1d(axes).astype(int).tolist()}
@@ -57,7 +57,7 @@ def flip_affine(
 
 # %% ../../nbs/images/00_geometry.ipynb #f1a42b8f
 def per_axis(
-    value:Number|Sequence, # one number for all axes, or one for each
+    value:float|Sequence, # one number for all axes, or one for each
     ndim:int, # how many axes
     name:str, # what it is, for the error
 )->tuple: # of `ndim` numbers
@@ -67,6 +67,7 @@ def per_axis(
     if len(values) != ndim:
         raise ValueError(f'{name} needs {ndim} values, one for each axis, not {len(values)}: {values}')
     return values
+
 
 
 # %% ../../nbs/images/00_geometry.ipynb #c9ead9cb
@@ -108,30 +109,30 @@ class Geometry:
                 f'{np.round(self.affine[:3,3], 2).tolist()})')
 
     def to_world(self,
-        indices, # (..., ndim) voxel indices, whole or not
+        indices:np.ndarray|Sequence, # (..., ndim) voxel indices, whole or not
     )->np.ndarray: # (..., 3) mm
         "World positions of voxel `indices`"
         return np.asarray(indices, np.float64) @ self.affine[:3, :self.ndim].T + self.affine[:3, 3]
 
     def to_voxel(self,
-        points, # (..., 3) mm
+        points:np.ndarray|Sequence, # (..., 3) mm
     )->np.ndarray: # (..., ndim), not rounded
         "Voxel indices of world `points`"
-        return ((np.asarray(points,
-                            np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T)[..., :self.ndim]
+        away = np.asarray(points, np.float64) - self.affine[:3, 3]
+        return (away @ np.linalg.inv(self.affine[:3, :3]).T)[..., :self.ndim]
 
     def corners(self)->np.ndarray: # (2**ndim, 3) mm
         "World positions of the corner voxels' centres"
-        return self.to_world(np.stack(np.meshgrid(*[(0, n-1) for n in self.shape], indexing='ij'),
-                                      -1).reshape(-1, self.ndim))
+        ends = np.meshgrid(*[(0, n-1) for n in self.shape], indexing='ij')
+        return self.to_world(np.stack(ends, -1).reshape(-1, self.ndim))
 
     def close_to(self,
         other:'Geometry', # the grid to compare with
         tol_mm:float=1e-3, # largest distance allowed between corners
     )->bool:
         "Whether both grids have the same shape and their corners lie within `tol_mm`"
-        return self.shape == other.shape and float(np.linalg.norm(self.corners() - other.corners(),
-                                                                  axis=1).max()) <= tol_mm
+        if self.shape != other.shape: return False
+        return float(np.linalg.norm(self.corners() - other.corners(), axis=1).max()) <= tol_mm
 
     def to_json(self)->dict:
         "A dictionary of lists and numbers, exact"
@@ -140,28 +141,29 @@ class Geometry:
     @classmethod
     def from_json(cls,
         d:dict, # what `to_json` gave
-    )->'Geometry':
+    )->Self:
         "The grid that `to_json` described"
         return cls(d['shape'], d['affine'])
 
     def crop(self,
-        starts, # first voxel kept, for each axis
-        sizes, # number of voxels kept, for each axis
-        steps=1, # stride: one for all axes, or one for each
+        starts:Sequence|np.ndarray, # first voxel kept, for each axis
+        sizes:Sequence, # number of voxels kept, for each axis
+        steps:float|Sequence|np.ndarray=1, # stride: one for all axes, or one for each
     )->'Geometry':
         "The grid of `array[:, start : start+size*step : step, …]`; starts may be negative (padding)"
         return Geometry(sizes, slice_affine(self.affine, starts, steps))
 
     def flip(self,
-        axes, # spatial axes: an int or several
+        axes:int|Sequence, # spatial axes
     )->'Geometry':
         "The grid of an array whose `axes` are reversed"
         return Geometry(self.shape, flip_affine(self.affine, self.shape, axes))
 
     def resample(self,
-        spacing, # mm: one number, or one for each axis
+        spacing:float|Sequence, # mm: one number, or one for each axis
     )->'Geometry':
-        "The grid with this `spacing` and the same centre; `max(1, round(n*old/new))` voxels along each axis"
+        """The grid with this `spacing` and the same centre; `max(1, round(n*old/new))` voxels along each axis.
+        ValueError for a spacing that is not positive, or not one an axis"""
         new = per_axis(spacing, self.ndim, 'spacing')
         if not all(0 < s < np.inf for s in new): raise ValueError(f'spacing must be positive, in mm, not {new}')
         zoom = np.array([n/o for n,o in zip(new, self.spacing)])
@@ -170,22 +172,25 @@ class Geometry:
         return Geometry(shape, slice_affine(self.affine, starts, zoom))
 
     def pad_or_crop(self,
-        size, # voxels: one number, or one for each axis
+        size:int|Sequence, # voxels: one number, or one for each axis
     )->'Geometry':
-        "The grid of this `size` with the same spacing, centred on this one"
+        "The grid of this `size` with the same spacing, centred on this one; ValueError where it is not one an axis"
         size = per_axis(size, self.ndim, 'size')
         return self.crop(pad_or_crop_starts(self.shape, size), size)
 
     def reorder(self,
         orientation:str='RAS', # axis codes
     )->'Geometry':
-        "The same voxels with the axes in the closest order and direction to `orientation`; 2D: unchanged"
+        """The same voxels with the axes in the closest order and direction to `orientation`; 2D: unchanged. ValueError
+        where `orientation` does not name each direction once"""
         return self if self.ndim == 2 else _turn(self, orientation)[-1]
+
 
 
 # %% ../../nbs/images/00_geometry.ipynb #247be71a
 def pad_or_crop_starts(old, new): # index, in the old array, of the new array's first voxel
     return tuple((o-n)//2 if n <= o else -((n-o)//2) for o,n in zip(old, new))
+
 
 
 # %% ../../nbs/images/00_geometry.ipynb #ebf4314d
@@ -203,19 +208,22 @@ def _turn(geometry, orientation): # (order of old axes, old axes to flip, new gr
                                   geometry.affine @ inv_ornt_aff(ornt, geometry.shape))
 
 # %% ../../nbs/images/00_geometry.ipynb #a44a591c
-def _check(array, geometry): # the array lies on this grid
+Voxels = TypeVar('Voxels', bound=np.ndarray|torch.Tensor) # what comes in as an array goes out as one
+
+# %% ../../nbs/images/00_geometry.ipynb #2e1060e7
+def _check_on_grid(array, geometry): # the array lies on this grid
     if tuple(array.shape[1:]) != geometry.shape:
         raise ValueError(f'array of shape {tuple(array.shape)} does not lie on a grid of shape {geometry.shape}: '
                          'expected (C, *shape)')
 
 def reorder(
-    array, # (C, *spatial)
+    array:Voxels, # (C, *spatial)
     geometry:Geometry, # the array's grid
     orientation:str='RAS', # axis codes
-)->tuple: # (array, Geometry)
+)->tuple[Voxels, Geometry]:
     """`array` with its axes turned to `orientation`, exactly: transposes and flips only. Reorder to the old codes
-    undoes it."""
-    _check(array, geometry)
+    undoes it. ValueError where the array does not lie on the grid"""
+    _check_on_grid(array, geometry)
     if geometry.ndim == 2: return array, geometry
     order, flips, new = _turn(geometry, orientation)
     if order == (0,1,2) and not flips: return array, geometry
@@ -235,13 +243,13 @@ def _like(tensor, array): # back to the kind that came in
 _fills = dict(min=torch.min, max=torch.max, mean=torch.mean, median=torch.median)
 
 def pad_or_crop(
-    array, # (C, *spatial)
+    array:Voxels, # (C, *spatial)
     geometry:Geometry, # the array's grid
-    size, # voxels: one number, or one for each axis
-    fill=0, # value of new voxels: a number, or each channel's own 'min', 'max', 'mean' or 'median'
-)->tuple: # (array, Geometry)
-    "`array` padded or cropped, centred, to `size`"
-    _check(array, geometry)
+    size:int|Sequence, # voxels: one number, or one for each axis
+    fill:float|str=0, # value of new voxels: a number, or each channel's own 'min', 'max', 'mean' or 'median'
+)->tuple[Voxels, Geometry]:
+    "`array` padded or cropped, centred, to `size`; ValueError for another `fill`, or an array that is not on the grid"
+    _check_on_grid(array, geometry)
     if isinstance(fill, str) and fill not in _fills:
         raise ValueError(f'fill must be a number or one of {list(_fills)}, not {fill!r}')
     new = geometry.pad_or_crop(size)
@@ -287,18 +295,18 @@ def slab_ranges(n, plane, device): # (start, stop) of the slabs of n planes with
 # %% ../../nbs/images/00_geometry.ipynb #1edbd3e5
 def _take(t, axis, index): # `t.index_select(axis, index)`, fast for short rows too
     if t.shape[axis+1:].numel() >= 8: return t.index_select(axis, index)
-    return t.gather(axis, index.view([-1 if i == axis else 1
-                                      for i in range(t.ndim)]).expand(*t.shape[:axis], -1, *t.shape[axis+1:]))
+    index = index.view([-1 if i == axis else 1 for i in range(t.ndim)])
+    return t.gather(axis, index.expand(*t.shape[:axis], -1, *t.shape[axis+1:]))
 
 def _resample_axis(t, axis, low, high, weight):
     "`t` along one axis: the voxels `low`, or these blended with `high`"
     below = _take(t, axis, low.to(t.device))
     if weight is None: return below
-    return below.lerp_(_take(t, axis, high.to(t.device)),
-                       weight.to(t.device).view([-1 if i == axis else 1 for i in range(t.ndim)]))
+    weight = weight.to(t.device).view([-1 if i == axis else 1 for i in range(t.ndim)])
+    return below.lerp_(_take(t, axis, high.to(t.device)), weight)
 
-# for each of `coords` (in voxels) along an axis of n: the voxel below, the one above, the latter's weight
 def _between(coords, n, dtype):
+    "For each of `coords` (in voxels) along an axis of n: the voxel below, the one above, the latter's weight"
     if dtype is None: return *[_nearest(coords, n)]*2, None
     coords = coords.clamp(0, n-1)
     low = coords.floor().long()
@@ -345,9 +353,9 @@ def _resample_points(t, m, shape, dtype, fill, margin):
         if fill is not None: o[:, outside.any(-1).to(t.device)] = fill
         yield start, stop, o
 
-# %% ../../nbs/images/00_geometry.ipynb #8c4ee371
-# slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None
+# %% ../../nbs/images/00_geometry.ipynb #3e7845a8
 def _resampled(t, src, dst, dtype, fill, margin=0):
+    "Slab after slab of `dst`: (start, stop, values); linear in `dtype`, or nearest where that is None"
     m, shape = _voxel_map(src, dst), (*dst.shape, 1)[:3]
     if src.ndim == 2: t = t[...,None]
     axes = _separable(m, shape)
@@ -355,7 +363,7 @@ def _resampled(t, src, dst, dtype, fill, margin=0):
     return ((*at, o[...,0] if src.ndim == 2 else o) for *at,o in slabs)
 
 def _check_grids(array, src, dst): # whether there is nothing to resample
-    _check(array, src)
+    _check_on_grid(array, src)
     if src.ndim != dst.ndim:
         raise ValueError(f'a {src.ndim}D image cannot be resampled to a {dst.ndim}D grid: {src} to {dst}')
     return src.close_to(dst, 1e-3*min(src.spacing))
@@ -363,15 +371,16 @@ def _check_grids(array, src, dst): # whether there is nothing to resample
 def _working(dtype): return dtype if dtype == torch.float64 else torch.float32 # in which to interpolate
 
 def resample(
-    array, # (C, *spatial)
+    array:Voxels, # (C, *spatial)
     src:Geometry, # the array's grid
     dst:Geometry, # the grid wanted
     mode:str='linear', # 'linear' for images, 'nearest' for labels
-    fill=None, # value outside the image; None: the nearest edge's
-    edge=0., # how many voxels of `src` beyond its border still take the edge's value, where there is a `fill`
-):
+    fill:float|None=None, # value outside the image; None: the nearest edge's
+    edge:float=0., # how many voxels of `src` beyond its border still take the edge's value, where there is a `fill`
+)->Voxels: # (C, *dst.shape)
     """`array` on another grid, by position in space. Grids that agree give `array` itself. Nearest keeps the number
-    type; linear gives float32 for whole numbers and keeps floats."""
+    type; linear gives float32 for whole numbers and keeps floats. ValueError where the array does not lie on `src`,
+    and for 2D grids in different planes"""
     same = _check_grids(array, src, dst)
     if mode not in ('linear','nearest'): raise ValueError(f"mode must be 'linear' or 'nearest', not {mode!r}")
     if same: return array
@@ -384,9 +393,9 @@ def resample(
 
 # %% ../../nbs/images/00_geometry.ipynb #8c3b0baa
 def to_labels(
-    values, # (K, *spatial) probabilities or logits
+    values:Voxels, # (K, *spatial) probabilities or logits
     threshold:float=.5, # for K = 1: label 1 above this value (0 for logits)
-): # (1, *spatial) uint8, or uint16 for more than 256 classes
+)->Voxels: # (1, *spatial) uint8, or uint16 for more than 256 classes
     "The label of each voxel: the class with the largest value, or whether the only one is above `threshold`"
     t = _tensor(values)
     out = t.new_empty((1, *t.shape[1:]), dtype=_label_dtype(len(t)))
@@ -399,13 +408,14 @@ def _label_dtype(n_classes): return torch.uint8 if n_classes <= 256 else torch.u
 
 # %% ../../nbs/images/00_geometry.ipynb #edbee71b
 def restore_labels(
-    values, # (K, *src.shape) probabilities or logits
+    values:Voxels, # (K, *src.shape) probabilities or logits
     src:Geometry, # their grid
     dst:Geometry, # the grid wanted
     threshold:float=.5, # for K = 1: label 1 above this value (0 for logits)
+    *,
     # outside `src`: the label of the nearest edge, always (True), as far as so many voxels of `src`, or 0 (False)?
-    edge=False,
-): # (1, *dst.shape) uint8, or uint16 for more than 256 classes
+    edge:bool|float=False,
+)->Voxels: # (1, *dst.shape) uint8, or uint16 for more than 256 classes
     "Labels on another grid: what `to_labels(resample(values, src, dst))` gives, without the resampled values in memory"
     if _check_grids(values, src, dst): return to_labels(values, threshold)
     t = _tensor(values)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nibabel as nib, pandas as pd
 
-from .file_checks import _blame
+from .file_checks import as_image_error
 from .dicom_io import _is_dicom
 from .image_io import ImageError
 
@@ -152,7 +152,7 @@ def what_it_reveals(
     if not files: raise ImageError(f'{path}: no DICOM file, NIfTI file or JSON sidecar')
     found = {}
     for f,read in files:
-        with _blame(f):
+        with as_image_error(f):
             for tag,name,value,why in read(f): found.setdefault((tag, name, why), []).append((value, f))
     rows = [(tag, name, vs[0][0], why, len({v for v,_ in vs}), len({f for _,f in vs}), str(vs[0][1]))
             for (tag,name,why),vs in found.items()]

@@ -16,8 +16,8 @@ import numpy as np, torch
 
 from .. import __version__
 from .geometry import Geometry, resample as _resample
-from .files import refuse_overwriting, write_text, writing, _stem
-from .file_checks import _blame
+from .files import refuse_overwriting, stem_of, write_text, writing
+from .file_checks import as_image_error
 from .dicom_io import _dicom_geometry, _image_frames, _lps
 from .image_io import ImageError, read_header, read_image
 from .vision_plot import label_colors
@@ -201,7 +201,7 @@ def _source_images(series):
     by_file = {}
     for k,f in enumerate(frames): by_file.setdefault(f.path, []).append((f.index, k))
     slices = [[k for _,k in sorted(found)] for found in by_file.values()]
-    with _blame(series):
+    with as_image_error(series):
         headers = [_source_header(path) for path in by_file]
         _set_frame_of_reference(series, headers, placed)
         headers = [_place(h, [frames[k] for k in found], step) for h,found in zip(headers, slices)]
@@ -287,7 +287,7 @@ def write_seg(
     if not found and geometry.ndim == 3:
         frames, positions = frames[:1], [hd.PlanePositionSequence('PATIENT', headers[0].ImagePositionPatient)]
     segments = [_description(k, table[k], equipment) for k in sorted(table)]
-    with _blame(series), warnings.catch_warnings():
+    with as_image_error(series), warnings.catch_warnings():
         # and would show it
         warnings.filterwarnings('ignore', 'The string .* is unlikely to represent the intended person name')
         seg = hd.seg.Segmentation(
@@ -304,7 +304,7 @@ def write_seg(
     return _save_dicom(seg, Path(path))
 
 def _save_dicom(ds, path): # in one step
-    with _blame(path), writing(path) as new: ds.save_as(new, enforce_file_format=True)
+    with as_image_error(path), writing(path) as new: ds.save_as(new, enforce_file_format=True)
     return path
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #55e732b5
@@ -405,7 +405,7 @@ def read_seg(
     "The labels of a DICOM segmentation object, on its frames' grid, and what they mean"
     hd, path = _highdicom(), Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
-    with _blame(path): seg = hd.seg.segread(path)
+    with as_image_error(path): seg = hd.seg.segread(path)
     if seg.is_tiled: raise ImageError(f'{path}: is a segmentation of a tiled slide, which is not read here')
     if seg.segmentation_type.value == 'FRACTIONAL' and not channels:
         raise ImageError(f'{path}: holds fractions (FRACTIONAL), which are no labels; pass channels=True for one '
@@ -414,7 +414,7 @@ def read_seg(
     if (padding := seg.get('PixelPaddingValue')) in classes:
         raise ImageError(f'{path}: label {padding} is a segment and its padding value too, so the slices it '
                          f'leaves out would all be {padding}; this is not read here')
-    with _blame(path): x, geometry = _seg_voxels(seg, list(classes), channels)
+    with as_image_error(path): x, geometry = _seg_voxels(seg, list(classes), channels)
     if series is not None:
         dst = read_header(series).geometry
         if not _shares_voxels(_as_volume(geometry), _as_volume(dst)):
@@ -457,5 +457,5 @@ def write_label_names(
 )->tuple: # paths of case1.ctbl for 3D Slicer and case1.label for ITK-SNAP
     "Write the names and colors of a mask's labels beside it, for both viewers"
     path = Path(mask_path)
-    return write_color_table(path.with_name(f'{_stem(path)}.ctbl'), classes,
-                             colors), write_label_description(path.with_name(f'{_stem(path)}.label'), classes, colors)
+    return write_color_table(path.with_name(f'{stem_of(path)}.ctbl'), classes,
+                             colors), write_label_description(path.with_name(f'{stem_of(path)}.label'), classes, colors)

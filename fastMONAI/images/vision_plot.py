@@ -8,6 +8,7 @@ __all__ = ['robust_window', 'show_med_img', 'find_max_slice', 'label_colors', 's
 
 # %% ../../nbs/images/05_vision_plot.ipynb #3ba85a58
 import inspect, math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from matplotlib.artist import ArtistInspector
 from matplotlib.axes import Axes
-from matplotlib.colors import hsv_to_rgb, to_rgba
+from matplotlib.colors import Colormap, hsv_to_rgb, to_rgba
 from matplotlib.image import AxesImage
 
 from .geometry import orientation_of, spacing_of
@@ -50,7 +51,7 @@ def _item(im) -> np.ndarray | torch.Tensor:
 
 # %% ../../nbs/images/05_vision_plot.ipynb #36147e1a
 @dataclass(frozen=True)
-class _Layout:
+class SliceLayout:
     "Where the array axes of one slice go on the screen"
     axis: int | None  # array axis the slice is perpendicular to; None in 2D
     rows: int  # array axis drawn vertically
@@ -59,7 +60,10 @@ class _Layout:
     origin: str = 'lower'  # where row 0 is drawn
     aspect: float = 1.  # height of a pixel over its width
 
-    def slice(self, volume, index: int | None) -> np.ndarray:
+    def slice(self,
+        volume: np.ndarray | torch.Tensor,  # (X, Y, Z), or (H, W)
+        index: int | None,  # along `axis`; unused in 2D
+    ) -> np.ndarray:
         "The picture (rows, columns) of `volume` (X, Y, Z) at `index`, or of `volume` (H, W)"
         picture = volume if self.axis is None else volume[(slice(None),) * self.axis + (index,)]
         picture = _numpy(picture)
@@ -67,24 +71,28 @@ class _Layout:
         step = [-1 if f else 1 for f in self.flip]
         return picture[::step[0], ::step[1]]
 
-# %% ../../nbs/images/05_vision_plot.ipynb #17c86770
-def _layout(ndim: int, affine: np.ndarray | None, plane: int) -> _Layout:
-    "The layout of a slice in anatomical `plane` of an image with `ndim` spatial axes"
+# %% ../../nbs/images/05_vision_plot.ipynb #1989fd3a
+def slice_layout(
+    ndim: int,  # number of spatial axes, 2 or 3
+    affine: np.ndarray | None,  # (4, 4); None: axes are RAS with equal spacing
+    plane: int,  # 0 sagittal, 1 coronal, 2 axial
+) -> SliceLayout:
+    "The layout of a slice in anatomical `plane`; ValueError for another plane"
     if isinstance(plane, bool) or plane not in (0, 1, 2):
         raise ValueError(f'anatomical_plane: found {plane!r}, expected 0 (sagittal), 1 (coronal) or 2 (axial)')
     if affine is None: codes, spacing = 'RAS'[:ndim], (1.,) * ndim
     else: codes, spacing = orientation_of(affine, ndim), spacing_of(affine, ndim)
     anatomy = ['RLAPSI'.index(c) // 2 for c in codes]
     if ndim == 2 and (affine is None or anatomy[0] > anatomy[1]):
-        return _Layout(None, 0, 1, origin='upper', aspect=float(spacing[0] / spacing[1]))
+        return SliceLayout(None, 0, 1, origin='upper', aspect=float(spacing[0] / spacing[1]))
     axis = anatomy.index(plane) if ndim == 3 else None
     cols, rows = sorted((i for i in range(ndim) if i != axis), key=lambda i: anatomy[i])
-    return _Layout(axis, rows, cols, tuple(codes[i] in 'LPI' for i in (rows, cols)),
+    return SliceLayout(axis, rows, cols, tuple(codes[i] in 'LPI' for i in (rows, cols)),
                    aspect=float(spacing[rows] / spacing[cols]))
 
 # %% ../../nbs/images/05_vision_plot.ipynb #0eb978bd
 def robust_window(
-    channel,  # one channel, (X, Y, Z) or (H, W), array or tensor
+    channel: np.ndarray | torch.Tensor,  # one channel, (X, Y, Z) or (H, W)
     percentiles: tuple = (0.5, 99.5),  # drawn black and white
 ) -> tuple[float, float]:  # (vmin, vmax), always vmin < vmax
     "The range of intensities to draw between black and white; non-finite voxels do not count"
@@ -99,9 +107,10 @@ def robust_window(
     return (low, high) if low < high else (low, low + max(1., abs(low)))
 
 # %% ../../nbs/images/05_vision_plot.ipynb #f8454b51
-def _colour(im) -> np.ndarray:
-    """The colour picture (H, W, 3) in 0..1 of a 2D image (3, H, W): from 0..1, from 0..255, or stretched from any
-    other range"""
+def colour_picture(
+    im: np.ndarray | torch.Tensor,  # (3, H, W)
+) -> np.ndarray:  # (H, W, 3) in 0..1
+    "The colours of a 2D image of three channels: from 0..1, from 0..255, or stretched from any other range"
     rgb = np.moveaxis(_numpy(im), 0, -1)
     low, high = np.nanmin(rgb), np.nanmax(rgb)
     if low < 0 or high > 255: rgb = (rgb - low) / (high - low)
@@ -121,7 +130,7 @@ def _check_imshow(kwargs):
         if name not in _imshow_names():
             raise TypeError(f'unexpected keyword argument {name!r}; matplotlib\'s imshow has none of that name either')
 
-def _draw(ax, picture, layout: _Layout, **imshow_kwargs):
+def _draw(ax, picture, layout: SliceLayout, **imshow_kwargs):
     "Draw `picture` as `layout` says and hide the axes"
     ax.imshow(picture, **{'origin': layout.origin, 'aspect': layout.aspect, **imshow_kwargs})
     ax.axis('off')
@@ -140,8 +149,8 @@ def _axes(ctx, ax, figsize):
     ax = ctx if ax is None else ax
     return plt.subplots(figsize=figsize)[1] if ax is None else ax
 
-# %% ../../nbs/images/05_vision_plot.ipynb #6ab62c98
-def _slice_index(shape: tuple, layout: _Layout, index: int | None) -> int | None:
+# %% ../../nbs/images/05_vision_plot.ipynb #1ee586ec
+def _slice_index(shape: tuple, layout: SliceLayout, index: int | None) -> int | None:
     "A valid `index` along the layout's axis of `shape`; None is the middle, or no slice at all in 2D"
     if layout.axis is None: return None
     n = shape[layout.axis]
@@ -157,32 +166,32 @@ def _check_channel(im, channel: int) -> int:
         raise ValueError(f'channel: found {channel}, expected 0 to {len(im) - 1} (image of shape {tuple(im.shape)})')
     return channel
 
-# %% ../../nbs/images/05_vision_plot.ipynb #1ee586ec
+# %% ../../nbs/images/05_vision_plot.ipynb #ab2c1b08
 def show_med_img(
-    im,  # image (C, X, Y, Z), (C, H, W) or (H, W): array or tensor
-    ctx=None,  # axes to draw on, as fastai passes them
+    im: np.ndarray | torch.Tensor,  # image (C, X, Y, Z), (C, H, W) or (H, W)
+    ctx: Axes | None = None,  # axes to draw on, as fastai passes them
     *,
     # (4, 4), voxel index to world in mm, RAS+; None: the image's own `affine`, else axes are RAS with equal spacing
-    affine=None,
+    affine: np.ndarray | None = None,
     channel: int | None = 0,  # None: colour for a 2D image of 3 channels, else the first
     # index along the array axis perpendicular to the plane; None: the middle. Unused in 2D
     slice_index: int | None = None,
     anatomical_plane: int = 0,  # 0 sagittal, 1 coronal, 2 axial. Unused in 2D
-    ax=None,  # axes to draw on, as matplotlib users write it
+    ax: Axes | None = None,  # axes to draw on, as matplotlib users write it
     figsize: tuple | None = None,  # inches, of a new figure
     title: str | None = None,
-    cmap='gray',  # matplotlib colour map
+    cmap: str | Colormap = 'gray',  # matplotlib colour map
     **imshow_kwargs,  # of `matplotlib.axes.Axes.imshow`; `vmin` and `vmax` replace `robust_window`
-):  # the axes
+) -> Axes:
     """Draw one slice with its true proportions; ValueError where plane, slice or channel do not exist, TypeError for
     an unknown keyword"""
     _check_imshow(imshow_kwargs)
     cmap = _colormap(cmap)
     affine, im = _affine(im, affine=affine), _item(im)
-    layout = _layout(im.ndim - 1, affine, anatomical_plane)
+    layout = slice_layout(im.ndim - 1, affine, anatomical_plane)
     index = _slice_index(im.shape[1:], layout, slice_index)
     if channel is None and im.ndim == 3 and len(im) == 3:
-        picture = np.stack([layout.slice(c, None) for c in _colour(im).transpose(2, 0, 1)], axis=-1)
+        picture = np.stack([layout.slice(c, None) for c in colour_picture(im).transpose(2, 0, 1)], axis=-1)
     else:
         volume = im[_check_channel(im, channel or 0)]
         picture = layout.slice(volume, index)
@@ -194,26 +203,27 @@ def show_med_img(
 
 # %% ../../nbs/images/05_vision_plot.ipynb #e973e260
 def find_max_slice(
-    mask,  # labels (X, Y, Z) or (C, X, Y, Z), 0 is background
+    mask: np.ndarray | torch.Tensor,  # labels (X, Y, Z) or (C, X, Y, Z), 0 is background
     anatomical_plane: int,  # 0 sagittal, 1 coronal, 2 axial
     *,
-    affine=None,  # (4, 4); None: the mask's own `affine`, else axes are RAS
+    affine: np.ndarray | None = None,  # (4, 4); None: the mask's own `affine`, else axes are RAS
 ) -> int:  # index along the array axis perpendicular to the plane; the middle where the mask is empty
-    "The slice with the most foreground voxels"
+    "The slice with the most foreground voxels; ValueError for what is no volume, or another plane"
     affine, mask = _affine(mask, affine=affine), _plain(mask)
     if mask.ndim not in (3, 4):
         raise ValueError(f'mask: found shape {tuple(mask.shape)}, expected (X, Y, Z) or (C, X, Y, Z)')
     foreground = (mask != 0) if mask.ndim == 3 else (mask != 0).any(0)
-    axis = _layout(3, affine, anatomical_plane).axis
+    axis = slice_layout(3, affine, anatomical_plane).axis
     counts = _numpy(foreground.sum(tuple(i for i in range(3) if i != axis)))
     return int(counts.argmax()) if counts.any() else len(counts) // 2
 
 # %% ../../nbs/images/05_vision_plot.ipynb #ec28dbd8
 def label_colors(
     n: int,  # number of labels, background not counted
-    cmap=None,  # matplotlib colour map to take them from instead; a qualitative one is cycled
+    # matplotlib colour map to take them from instead; a qualitative one is cycled
+    cmap: str | Colormap | None = None,
 ) -> np.ndarray:  # RGBA (n + 1, 4) in 0..1; row 0, the background, is transparent
-    "A colour for each label"
+    "A colour for each label; ValueError for a colour map that there is not"
     if cmap is None:
         hues = (np.arange(max(0, n - 8)) * (math.sqrt(5) - 1) / 2) % 1
         colors = [plt.get_cmap('Set1')(i) for i in range(min(n, 8))] + [to_rgba(hsv_to_rgb((h, .7, .95))) for h in hues]
@@ -241,7 +251,7 @@ def _labels(mask, shape: tuple, name: str = 'mask') -> np.ndarray:
     return labels
 
 # %% ../../nbs/images/05_vision_plot.ipynb #61dfb531
-def _draw_labels(ax, labels: np.ndarray, layout: _Layout, colors: np.ndarray, alpha: float, contour: bool):
+def _draw_labels(ax, labels: np.ndarray, layout: SliceLayout, colors: np.ndarray, alpha: float, contour: bool):
     "Draw a picture of `labels` in `colors`, filled or as outlines"
     if not contour:
         rgba = colors[labels]
@@ -254,54 +264,60 @@ def _draw_labels(ax, labels: np.ndarray, layout: _Layout, colors: np.ndarray, al
     ax.set(xlim=limits[0], ylim=limits[1])
     return ax
 
-# %% ../../nbs/images/05_vision_plot.ipynb #a4be940d
+# %% ../../nbs/images/05_vision_plot.ipynb #b2b55fa6
 def show_mask_overlay(
-    image,  # (C, X, Y, Z), (C, H, W) or (H, W)
-    mask,  # labels 0, 1, 2, … on the image's grid, with one channel or none
-    ctx=None,  # axes to draw on, as fastai passes them
+    image: np.ndarray | torch.Tensor,  # (C, X, Y, Z), (C, H, W) or (H, W)
+    mask: np.ndarray | torch.Tensor,  # labels 0, 1, 2, … on the image's grid, with one channel or none
+    ctx: Axes | None = None,  # axes to draw on, as fastai passes them
     *,
-    affine=None,  # (4, 4); None: the image's own `affine`, else the mask's, else axes are RAS
+    affine: np.ndarray | None = None,  # (4, 4); None: the image's own `affine`, else the mask's, else axes are RAS
     channel: int | None = 0,  # of the image
     slice_index: int | None = None,  # None: the slice with most foreground
     anatomical_plane: int = 2,  # 0 sagittal, 1 coronal, 2 axial
     alpha: float = 0.5,  # opacity of the labels
     contour: bool = False,  # outlines instead of filled areas
-    cmap_img='gray',  # colour map of the image
-    cmap_mask=None,  # colour map of the labels; None: `label_colors`
-    ax=None, figsize: tuple | None = None, title: str | None = None,  # as in `show_med_img`
+    cmap_img: str | Colormap = 'gray',  # colour map of the image
+    cmap_mask: str | Colormap | None = None,  # colour map of the labels; None: `label_colors`
+    ax: Axes | None = None,  # axes to draw on, as matplotlib users write it
+    figsize: tuple | None = None,  # inches, of a new figure
+    title: str | None = None,
     **imshow_kwargs,  # for the image
-):  # the axes
+) -> Axes:
     "Draw a slice of `image` with the labels of `mask` over it; ValueError where they do not have one shape"
     affine, item = _affine(image, mask, affine=affine), _item(image)
     shape = tuple(item.shape[1:])
-    labels, layout = _labels(mask, shape), _layout(len(shape), affine, anatomical_plane)
+    labels, layout = _labels(mask, shape), slice_layout(len(shape), affine, anatomical_plane)
     if slice_index is None and len(shape) == 3: slice_index = find_max_slice(labels, anatomical_plane, affine=affine)
     ax = show_med_img(item, ctx, affine=affine, channel=channel, slice_index=slice_index,
-                      anatomical_plane=anatomical_plane,
-                      ax=ax, figsize=figsize, title=title, cmap=cmap_img, **imshow_kwargs)
+                      anatomical_plane=anatomical_plane, ax=ax, figsize=figsize, title=title, cmap=cmap_img,
+                      **imshow_kwargs)
     picture = layout.slice(labels, slice_index).astype(int)
     return _draw_labels(ax, picture, layout, label_colors(int(labels.max()), cmap_mask), alpha, contour)
 
 # %% ../../nbs/images/05_vision_plot.ipynb #9643793a
 def show_segmentation_comparison(
-    image,  # (C, X, Y, Z), (C, H, W) or (H, W)
-    ground_truth,  # labels on the image's grid
-    prediction,  # labels on the image's grid
+    image: np.ndarray | torch.Tensor,  # (C, X, Y, Z), (C, H, W) or (H, W)
+    ground_truth: np.ndarray | torch.Tensor,  # labels on the image's grid
+    prediction: np.ndarray | torch.Tensor,  # labels on the image's grid
     # None: the slice with most foreground, of the ground truth or, where that is empty, of the prediction
     slice_index: int | None = None,
     anatomical_plane: int = 2,  # 0 sagittal, 1 coronal, 2 axial
     metric_value: float | None = None,  # shown in the prediction's title
     metric_name: str = 'DSC',
     *,
-    affine=None,  # (4, 4); None: the image's own, else a mask's
-    # as in `show_mask_overlay`
-    channel: int | None = 0, alpha: float = 0.5, figsize: tuple = (12, 4), cmap_img='gray', cmap_mask=None,
+    affine: np.ndarray | None = None,  # (4, 4); None: the image's own, else a mask's
+    channel: int | None = 0,  # of the image
+    alpha: float = 0.5,  # opacity of the labels
+    figsize: tuple = (12, 4),  # inches
+    cmap_img: str | Colormap = 'gray',  # colour map of the image
+    cmap_mask: str | Colormap | None = None,  # colour map of the labels; None: `label_colors`
 ) -> np.ndarray:  # the three axes
-    "Draw the image, the ground truth over it, and the prediction over it with the outline of the truth in white"
+    """Draw the image, the ground truth over it, and the prediction over it with the outline of the truth in white.
+    ValueError where the three do not have one shape"""
     affine, item = _affine(image, ground_truth, prediction, affine=affine), _item(image)
     shape = tuple(item.shape[1:])
     truth, predicted = _labels(ground_truth, shape, 'ground_truth'), _labels(prediction, shape, 'prediction')
-    layout = _layout(len(shape), affine, anatomical_plane)
+    layout = slice_layout(len(shape), affine, anatomical_plane)
     if slice_index is None and len(shape) == 3:
         slice_index = find_max_slice(truth if truth.any() else predicted, anatomical_plane, affine=affine)
     colors = label_colors(int(max(truth.max(), predicted.max())), cmap_mask)
@@ -318,22 +334,23 @@ def show_segmentation_comparison(
 
 # %% ../../nbs/images/05_vision_plot.ipynb #f1e08e96
 def show_montage(
-    im,  # (C, X, Y, Z)
-    mask=None,  # labels on the image's grid, drawn over it
+    im: np.ndarray | torch.Tensor,  # (C, X, Y, Z)
+    mask: np.ndarray | torch.Tensor | None = None,  # labels on the image's grid, drawn over it
     *,
     n: int = 12,  # number of slices, evenly spread; fewer where the volume has fewer
-    slices=None,  # their indices instead
+    slices: Sequence | None = None,  # their indices instead
     ncols: int = 6,
-    affine=None,  # (4, 4); None: the image's own `affine`, else the mask's, else axes are RAS
+    affine: np.ndarray | None = None,  # (4, 4); None: the image's own, else the mask's, else axes are RAS
     anatomical_plane: int = 2,  # 0 sagittal, 1 coronal, 2 axial
     width: float = 12,  # inches; the height follows from the image's proportions
     **kwargs,  # of `show_med_img`, or with a mask of `show_mask_overlay`
 ) -> np.ndarray:  # the axes (rows, columns)
-    "Draw slices from one end of a volume to the other, each with its index, all in one window of intensities"
+    """Draw slices from one end of a volume to the other, each with its index, all in one window of intensities.
+    ValueError for a 2D image"""
     affine, im = _affine(im, mask, affine=affine), _item(im)
     if im.ndim != 4:
         raise ValueError(f'image: found shape {tuple(im.shape)}, expected (C, X, Y, Z); a 2D image has no slices')
-    layout, size = _layout(3, affine, anatomical_plane), im.shape[1:]
+    layout, size = slice_layout(3, affine, anatomical_plane), im.shape[1:]
     depth = size[layout.axis]
     if min(n, ncols) < 1: raise ValueError(f'show_montage: found n={n}, ncols={ncols}, expected at least 1 of each')
     if slices is None: slices = np.unique(((np.arange(n) + .5) * depth / n).astype(int))

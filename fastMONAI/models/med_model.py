@@ -20,7 +20,7 @@ from ..images.vision_core import MedImage, MedMask
 from ..data.preprocessing import MedTransform, PadOrCrop
 from ..data.vision_augmentation import RandomTransform
 from ..data.data_checks import image_paths
-from ..data.prepared import OpenItem, OpenMask
+from ..data.prepared import OpenItem, OpenMedMask
 from ..learning.networks import unwrapped
 from ..learning.vision_loss import CustomLoss
 from ..learning.sliding_window import sliding_window
@@ -157,7 +157,7 @@ def task_of(
 )->str: # one of `TASKS`
     "The task that the targets of `dls` set; ValueError if it is none of these"
     for t in dls.valid_ds.tls[-1].tfms.fs:
-        if isinstance(t, OpenMask) or getattr(t, '__self__', None) is MedMask: return 'segmentation'
+        if isinstance(t, OpenMedMask) or getattr(t, '__self__', None) is MedMask: return 'segmentation'
         if isinstance(t, MultiCategorize): return 'multilabel'
         if isinstance(t, Categorize): return 'multilabel' if 'Multi' in type(t).__name__ else 'classification'
         if isinstance(t, RegressionSetup): return 'regression'

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import listify
 from torch import Tensor
 
-from ..data.download import ArchiveError, unpack
+from ..images.files import ArchiveError, unpack
 from ..images.files import write_json, write_text, writing
 from ..learning.networks import build_network, network_spec
 from fastMONAI.data.preprocessing import (

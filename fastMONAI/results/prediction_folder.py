@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from ..data.cache import Signatures, digest
 from ..images.segmentation_io import write_label_names
 from ..images.files import read_json, write_json
-from ..images.files import _stem, _suffix
+from ..images.files import stem_of, suffix_of
 from ..images.image_io import image_files
 from ..data.preprocessing import transforms_to_specs
 from ..models.sharing import load_model, save_model
@@ -33,7 +33,7 @@ def _by_case(files, channels):
     "Lists of `channels` files: those whose names differ in the last four digits only (case_0000, case_0001, …)"
     groups = {}
     for f in files:
-        stem = _stem(f)
+        stem = stem_of(f)
         if len(stem) < 6 or stem[-5] != '_' or not stem[-4:].isdigit():
             raise ValueError(f'{f}: the model takes {channels} channels: name the files of a case name_0000, '
                              'name_0001, …, '
@@ -65,7 +65,7 @@ def _is_in(path, folders_and_files):
 def _named(inputs, base):
     def place(o, full=False):
         f = Path(os.path.abspath(o[0] if isinstance(o, list) else o))
-        f, stem, ending = f.relative_to(os.path.abspath(base)), _stem(f), _suffix(f)
+        f, stem, ending = f.relative_to(os.path.abspath(base)), stem_of(f), suffix_of(f)
         if isinstance(o, list) and len(o) > 1 and stem[-4:].isdigit(): stem = stem[:-5]
         return str(f.parent/(stem + (ending.replace('.', '_') if full else ''))) if str(f) != '.' else stem
     short = [place(o) for o in inputs]
