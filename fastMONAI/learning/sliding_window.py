@@ -7,6 +7,7 @@ __all__ = ['window_starts', 'free_memory', 'sliding_window']
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #8cc0c1dc
 import math, mmap, os, tempfile
+from collections.abc import Callable, Sequence
 from itertools import product
 from numbers import Integral
 
@@ -20,9 +21,10 @@ from ..images.geometry import per_axis, pad_or_crop_starts, slab_ranges
 
 # %% ../../nbs/learning/05_sliding_window.ipynb #26a36f14
 def window_starts(
-    shape, # spatial shape of the volume, in voxels
-    patch_size, # size of a window, in voxels, one number for each axis
-    overlap=.5, # share of a window that the next one covers too, from 0 to below 1, for all axes or each; or 'auto'
+    shape:Sequence, # spatial shape of the volume, in voxels
+    patch_size:Sequence, # size of a window, in voxels, one number for each axis
+    # share of a window that the next one covers too, from 0 to below 1, for all axes or each; or 'auto'
+    overlap:float|Sequence|str=.5,
 )->list: # for each axis, the index of each window's first voxel
     "Where windows start along each axis, so that they cover the volume and the last one ends at its border"
     patch_size = _window_size(patch_size, len(shape))
@@ -170,42 +172,6 @@ def _finished(finish, values):
     raise ValueError(f'finish must keep the voxels of what it is given, {tuple(values.shape)}, and gave '
                      f'{tuple(o.shape) if isinstance(o, Tensor) else type(o).__name__}')
 
-# %% ../../nbs/learning/05_sliding_window.ipynb #c3f72428
-def sliding_window(
-    predict, # function of windows (n, C, *patch_size) that gives (n, K, *patch_size), such as a network
-    x:Tensor, # (C, *spatial) or (B, C, *spatial), in 2D or 3D
-    patch_size, # size of a window, in voxels, one number for each axis
-    overlap=.5, # share of a window that the next one covers too, for all axes or each; 'auto': see `window_starts`
-    *,
-    batch_size:int=1, # windows given to `predict` at a time
-    blend:str='gaussian', # weights within a window: 'gaussian' or 'constant'
-    fill:float=0., # value of `x` beyond its border, where it is smaller than a window
-    finish=None, # function of the final values of a slab (K, *slab) that gives what to keep of them, (any, *slab)
-    store:str='auto', # where the result lies: 'device', 'cpu', 'disk', or 'auto': the first where it fits
-    device=None, # where windows are predicted; None: where the network's parameters are, or `x` if `predict` has none
-    progress:bool=False, # show a progress bar?
-)->Tensor: # (K, *spatial) or (B, K, *spatial) float32, or what `finish` gives
-    "Predict windows of `x` and blend them; without gradients"
-    if store not in ('auto','device','cpu','disk'):
-        raise ValueError(f"store must be 'auto', 'device', 'cpu' or 'disk', not {store!r}")
-    if not (isinstance(batch_size, int) and batch_size > 0):
-        raise ValueError(f'batch_size must be a whole number from 1 on, not {batch_size!r}')
-    x, patch_size, single = _volumes(x, patch_size)
-    device = _device(predict, device) or x.device
-    if x.device != device and _fits(x.nbytes, device) == 'device': x = x.to(device)
-    shape, (x, before) = (len(x), *x.shape[2:]), _pad(x, patch_size, fill)
-    starts = window_starts(x.shape[2:], patch_size, overlap)
-    shares = [_shares(n, p, s, blend) for n,p,s in zip(x.shape[2:], patch_size, starts)]
-    axis = min(range(len(starts)), key=lambda a: patch_size[a]/x.shape[a+2])
-    result = _Blend(starts, shares, tuple(x.shape[2:]), before, shape, axis, finish, store, device)
-    windows = sorted(product(range(len(x)), *(range(len(s)) for s in starts)), key=lambda o: (o[0], o[axis+1]))
-    with torch.no_grad(), tqdm(total=len(windows), desc='windows', disable=not progress, leave=False) as bar:
-        for at in chunked(windows, batch_size):
-            result.add(at, _predicted(predict, torch.stack([_cut(x, starts, patch_size, o) for o in at]).to(device)))
-            bar.update(len(at))
-        result.advance(len(x), 0)
-    return result.out[0] if single else result.out
-
 # %% ../../nbs/learning/05_sliding_window.ipynb #321d8156
 def _volumes(x, patch_size): # (B, C, *spatial) plain floats, the window's size, and whether x was one volume
     ndim = len(patch_size) if isinstance(patch_size, (tuple, list)) else 0
@@ -243,3 +209,43 @@ def _predicted(predict, windows): # what `predict` gives, if that can be blended
         raise ValueError(f'predict gave {tuple(out.shape)} for windows of {tuple(shape)}: expected ({n}, K, '
                          f'{", ".join(map(str, size))})')
     return out.as_subclass(Tensor)
+
+# %% ../../nbs/learning/05_sliding_window.ipynb #76eb2301
+def sliding_window(
+    predict:Callable, # function of windows (n, C, *patch_size) that gives (n, K, *patch_size), such as a network
+    x:Tensor, # (C, *spatial) or (B, C, *spatial), in 2D or 3D
+    patch_size:Sequence, # size of a window, in voxels, one number for each axis
+    # share of a window that the next one covers too, for all axes or each; 'auto': see `window_starts`
+    overlap:float|Sequence|str=.5,
+    *,
+    batch_size:int=1, # windows given to `predict` at a time
+    blend:str='gaussian', # weights within a window: 'gaussian' or 'constant'
+    fill:float=0., # value of `x` beyond its border, where it is smaller than a window
+    # function of the final values of a slab (K, *slab) that gives what to keep of them, (any, *slab)
+    finish:Callable|None=None,
+    store:str='auto', # where the result lies: 'device', 'cpu', 'disk', or 'auto': the first where it fits
+    # where windows are predicted; None: where the network's parameters are, or `x` if `predict` has none
+    device:torch.device|str|None=None,
+    progress:bool=False, # show a progress bar?
+)->Tensor: # (K, *spatial) or (B, K, *spatial) float32, or what `finish` gives
+    """Predict windows of `x` and blend them; without gradients. Raises `ValueError` or `TypeError` for a size, an
+    overlap or an output that does not fit"""
+    if store not in ('auto','device','cpu','disk'):
+        raise ValueError(f"store must be 'auto', 'device', 'cpu' or 'disk', not {store!r}")
+    if not (isinstance(batch_size, int) and batch_size > 0):
+        raise ValueError(f'batch_size must be a whole number from 1 on, not {batch_size!r}')
+    x, patch_size, single = _volumes(x, patch_size)
+    device = _device(predict, device) or x.device
+    if x.device != device and _fits(x.nbytes, device) == 'device': x = x.to(device)
+    shape, (x, before) = (len(x), *x.shape[2:]), _pad(x, patch_size, fill)
+    starts = window_starts(x.shape[2:], patch_size, overlap)
+    shares = [_shares(n, p, s, blend) for n,p,s in zip(x.shape[2:], patch_size, starts)]
+    axis = min(range(len(starts)), key=lambda a: patch_size[a]/x.shape[a+2])
+    result = _Blend(starts, shares, tuple(x.shape[2:]), before, shape, axis, finish, store, device)
+    windows = sorted(product(range(len(x)), *(range(len(s)) for s in starts)), key=lambda o: (o[0], o[axis+1]))
+    with torch.no_grad(), tqdm(total=len(windows), desc='windows', disable=not progress, leave=False) as bar:
+        for at in chunked(windows, batch_size):
+            result.add(at, _predicted(predict, torch.stack([_cut(x, starts, patch_size, o) for o in at]).to(device)))
+            bar.update(len(at))
+        result.advance(len(x), 0)
+    return result.out[0] if single else result.out

@@ -9,6 +9,7 @@ __all__ = ['predictive_entropy', 'RunningEnsemble', 'mutual_information', 'near_
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #7f6feb09
 import math
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import matplotlib.pyplot as plt
@@ -57,7 +58,7 @@ def _entropy(p, dim):
     return (e / math.log(max(k, 2))).clamp(0, 1)
 
 def predictive_entropy(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
+    probabilities:Tensor|np.ndarray|list, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
     dim:int=1, # Axis of the classes; 0 for one case (K, *spatial)
 )->Tensor: # without the axis `dim`, 0 to 1
     "Entropy over the classes, divided by the logarithm of their number: 0 for certain, 1 for no idea"
@@ -71,7 +72,7 @@ class RunningEnsemble:
     ): self.dim, self.n, self._sum, self._entropies = dim, 0, None, None
 
     def add(self,
-        probabilities, # One member's, (B, K, *spatial) or (B, K); all members' of one shape
+        probabilities:Tensor|np.ndarray, # One member's, (B, K, *spatial) or (B, K); all members' of one shape
     ):
         "Take in one member; gives back the ensemble"
         p = _probabilities(probabilities, self.dim)
@@ -99,9 +100,9 @@ class RunningEnsemble:
         "How far the members differ, 0 to 1: the entropy of the mean less the mean of the entropies"
         return (self.entropy - self._entropies / self.n).clamp(0, 1)
 
-# %% ../../nbs/learning/03_uncertainty.ipynb #3302666f
+# %% ../../nbs/learning/03_uncertainty.ipynb #04dd6659
 def mutual_information(
-    members, # Each member's probabilities: a list, a generator, or stacked, (members, B, K, *spatial)
+    members:Iterable, # Each member's probabilities: a list, a generator, or stacked, (members, B, K, *spatial)
     dim:int=1, # Axis of the classes in one member's; 0 for one case (K, *spatial)
 )->Tensor: # without the axis `dim`, 0 to 1
     "How far the members differ: 0 where they agree, 1 where each is certain of another class"
@@ -111,8 +112,8 @@ def mutual_information(
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #a6e2dad2
 def near_foreground(
-    labels, # Label map: (B, *spatial), or (*spatial) with dim=0
-    border=2, # Voxels around the foreground that count too: a number, or one for each spatial axis
+    labels:Tensor|np.ndarray, # Label map: (B, *spatial), or (*spatial) with dim=0
+    border:int|Sequence=2, # Voxels around the foreground that count too: a number, or one for each spatial axis
     dim:int=1, # Axis where the classes would be: the spatial axes start there
 )->Tensor: # boolean, of the shape of `labels`
     "The foreground of `labels` and `border` voxels around it: a mask for calibration where it matters"
@@ -124,9 +125,11 @@ def near_foreground(
     return torch.from_numpy(ndimage.maximum_filter((x != 0).cpu().numpy(), size, mode='constant')).to(x.device)
 
 def case_uncertainty(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; class 0 is the background
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; class 0 is the background
+    probabilities:Tensor|np.ndarray|list,
     dim:int=1, # Axis of the classes; 0 for one case (K, *spatial)
-    border=2, # Voxels around the predicted foreground that count too: a number, or one for each spatial axis
+    # Voxels around the predicted foreground that count too: a number, or one for each spatial axis
+    border:int|Sequence=2,
 )->Tensor: # (B,), or a scalar with dim=0; 0 to 1
     """Mean entropy of each case over the predicted foreground and its border; of classes without voxels the entropy
     itself"""
@@ -140,7 +143,7 @@ def case_uncertainty(
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #1caae144
 def pairwise_dice(
-    members, # Each member's label map of one case, all of one shape
+    members:Iterable, # Each member's label map of one case, all of one shape
     n_classes:int|None=None, # Number of classes with the background; by default as many as the members have labels
 )->pd.Series: # label: mean Dice
     "Mean Dice of every pair of members, for each foreground label; neither of a pair has it: 1"
@@ -205,12 +208,13 @@ def _confidence(p, targets, label):
     return top.values, top.indices == targets
 
 def reliability_table(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
-    targets, # Labels (B, *spatial) or (B,); or a list
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    probabilities:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     n_bins:int=15, # Bins of equal width from 0 to 1, each with its upper end
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
     label:int|None=None, # Look at the probability of this class; by default at that of the predicted one
 )->pd.DataFrame: # a row for each bin: 'low', 'high', 'confidence' and 'accuracy' (NaN where it is empty), 'count'
     "How sure the answers were, and how many were right, by confidence"
@@ -233,12 +237,13 @@ def reliability_table(
 def _gap(table): return float(((table.confidence - table.accuracy).abs() * table['count']).sum() / table['count'].sum())
 
 def expected_calibration_error(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
-    targets, # Labels (B, *spatial) or (B,); or a list
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    probabilities:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     n_bins:int=15, # Bins of equal width from 0 to 1
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
     label:int|None=None, # Look at the probability of this class; by default at that of the predicted one
 )->float: # 0 to 1
     "Mean gap between confidence and accuracy over the bins (Guo et al. 2017): 0 for a model that keeps its promises"
@@ -253,22 +258,24 @@ def _mean_of_rows(score, probabilities, targets, dim, mask):
     return float(sum(o.sum() for o in found) / n)
 
 def brier_score(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
-    targets, # Labels (B, *spatial) or (B,); or a list
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    probabilities:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
 )->float:
     "Mean squared distance of the probabilities from the answers, summed over the classes (Brier 1950)"
     def score(p, t): return (p[:,0] - t)**2 if p.shape[1] == 1 else (p**2).sum(1) - 2*p.gather(1, t[:,None])[:,0] + 1
     return _mean_of_rows(score, probabilities, targets, dim, mask)
 
 def negative_log_likelihood(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
-    targets, # Labels (B, *spatial) or (B,); or a list
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    probabilities:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
 )->float:
     "Mean of -log p of the true class; a probability of 0 counts as the smallest number of its type"
     def score(p, t):
@@ -278,12 +285,13 @@ def negative_log_likelihood(
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #aaa18a99
 def calibration_summary(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
-    targets, # Labels (B, *spatial) or (B,); or a list
+    # (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of cases
+    probabilities:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     n_bins:int=15, # Bins of the calibration error
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
 )->pd.Series: # 'accuracy', 'confidence', 'ece', 'nll', 'brier', 'count'
     "Mean accuracy and confidence, expected calibration error, negative log-likelihood and Brier score"
     table = reliability_table(probabilities, targets, n_bins, dim=dim, mask=mask)
@@ -325,11 +333,11 @@ def _nll_and_slope(log_t, logits, targets):
 def fit_temperature(
     # Before softmax or sigmoid: (B, K, *spatial) or (B, K); one channel: of the one foreground class; or a list of
     # cases
-    logits,
-    targets, # Labels (B, *spatial) or (B,); or a list
+    logits:Tensor|np.ndarray|list,
+    targets:Tensor|np.ndarray|list, # Labels (B, *spatial) or (B,); or a list
     *,
     dim:int=1, # Axis of the classes; 0 for cases (K, *spatial)
-    mask=None, # Boolean, of the shape of the targets: what counts; or a list
+    mask:Tensor|np.ndarray|list|None=None, # Boolean, of the shape of the targets: what counts; or a list
     max_samples:int=200_000, # Voxels looked at, drawn evenly from all cases
     seed:int=0, # Of the draw
 )->float: # 0.05 to 20; above 1 for a model that claims too much
@@ -349,7 +357,7 @@ def fit_temperature(
 
 # %% ../../nbs/learning/03_uncertainty.ipynb #edab9b4c
 def to_logits(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
+    probabilities:Tensor|np.ndarray|list, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
     dim:int=1, # Axis of the classes; 0 for one case (K, *spatial)
 )->Tensor: # of the same shape
     "Logits that give these probabilities: by softmax, or of one channel by sigmoid"
@@ -357,7 +365,7 @@ def to_logits(
     return p.clamp(min=torch.finfo(p.dtype).tiny).log() if p.shape[dim] > 1 else p.logit(eps=6e-8)
 
 def with_temperature(
-    probabilities, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
+    probabilities:Tensor|np.ndarray|list, # (B, K, *spatial) or (B, K); one channel: of the one foreground class
     temperature:float, # What `fit_temperature` gave
     dim:int=1, # Axis of the classes; 0 for one case (K, *spatial)
 )->Tensor: # of the same shape

@@ -14,6 +14,7 @@ __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #1191b09d
 import signal, time, warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, FIRST_COMPLETED, Future, wait
 import numpy as np, torch
 from torch import Tensor
@@ -23,11 +24,12 @@ from monai.metrics import (compute_average_surface_distance, compute_confusion_m
                            compute_hausdorff_distance, compute_surface_dice,
                            get_confusion_matrix)
 from ..images.vision_core import MedMask, spacing_from
+from .networks import first_output
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #2d46c49c
 def _plain(x):
     "`x`, a tensor of any class or an array, as a plain tensor; of a deeply supervised model's outputs the first"
-    if isinstance(x, (list, tuple)): x = x[0]
+    x = first_output(x)
     return x.detach().as_subclass(Tensor) if isinstance(x, Tensor) else torch.as_tensor(x)
 
 def _spacings(spacing, shape):
@@ -152,23 +154,23 @@ def _dice(pred, targ, spacing):
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #3b7d59e5
 def calculate_dsc(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     include_background:bool=False # Also a column for the background?
 ) -> Tensor: # (B, classes)
     "Dice similarity coefficient 2|P∩T| / (|P|+|T|) of every image and class (Dice 1945); both empty: 1, one empty: 0"
     return _of_masks(_dice, pred, targ, include_background=include_background)
 
 def binary_dice_score(
-    act, # Logits (B, 1, …)
-    targ # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray # Mask (B, 1, …)
 ) -> Tensor: # Scalar
     "Mean Dice of the images; both empty: 1, one empty: 0"
     return _of_binary(_dice, act, targ)
 
 def multi_dice_score(
-    act, # Logits (B, C, …)
-    targ # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray # Label map (B, 1, …) or one-hot mask (B, C, …)
 ) -> Tensor: # Scalar
     "Mean Dice of the images and foreground classes; both empty: 1, one empty: 0"
     return _of_multi(_dice, act, targ)
@@ -183,40 +185,41 @@ def _precision(pred, targ, spacing): return _sensitivity(targ, pred, spacing)   
 _confusion = dict(sensitivity=_sensitivity, recall=_sensitivity, precision=_precision, f1_score=_dice)
 
 def calculate_confusion_metrics(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     metric_name:str # 'sensitivity' (or 'recall'), 'precision', 'f1_score'
 ) -> Tensor: # (B, classes)
-    "A metric of the confusion matrix, of every image and class; both empty: 1, one empty: 0"
+    """A metric of the confusion matrix, of every image and class; both empty: 1, one empty: 0. Raises `ValueError` for
+    an unknown name"""
     name = metric_name.replace(' ', '_')
     if name not in _confusion: raise ValueError(f"unknown metric {metric_name!r}: choose from {', '.join(_confusion)}")
     return _of_masks(_confusion[name], pred, targ)
 
-# %% ../../nbs/learning/02_vision_metrics.ipynb #d373e98b
+# %% ../../nbs/learning/02_vision_metrics.ipynb #60cc16be
 def binary_sensitivity(
-    act, # Logits (B, 1, …)
-    targ # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray # Mask (B, 1, …)
 ) -> Tensor: # Scalar
     "Mean share of the target that was found; both empty: 1, one empty: 0"
     return _of_binary(_sensitivity, act, targ)
 
 def multi_sensitivity(
-    act, # Logits (B, C, …)
-    targ # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray # Label map (B, 1, …) or one-hot mask (B, C, …)
 ) -> Tensor: # Scalar
     "Mean share of each foreground class that was found; both empty: 1, one empty: 0"
     return _of_multi(_sensitivity, act, targ)
 
 def binary_precision(
-    act, # Logits (B, 1, …)
-    targ # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray # Mask (B, 1, …)
 ) -> Tensor: # Scalar
     "Mean share of the prediction that is right; both empty: 1, one empty: 0"
     return _of_binary(_precision, act, targ)
 
 def multi_precision(
-    act, # Logits (B, C, …)
-    targ # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray # Label map (B, 1, …) or one-hot mask (B, C, …)
 ) -> Tensor: # Scalar
     "Mean share of what was predicted of each foreground class that is right; both empty: 1, one empty: 0"
     return _of_multi(_precision, act, targ)
@@ -227,22 +230,22 @@ def _signed_rve(pred, targ, spacing):
     return torch.where(t == 0, (p > 0).float(), (p - t) / t.clamp(min=1))
 
 def calculate_signed_rve(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ  # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray # Mask of the same batch and spatial size
 ) -> Tensor: # (B, classes)
     "Signed relative volume error (|P|-|T|) / |T| of every image and class; both empty: 0, only the target empty: +1"
     return _of_masks(_signed_rve, pred, targ)
 
 def binary_signed_rve(
-    act, # Logits (B, 1, …)
-    targ # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray # Mask (B, 1, …)
 ) -> Tensor: # Scalar
     "Mean signed relative volume error: below 0 too small, above 0 too large; both empty: 0, only the target empty: +1"
     return _of_binary(_signed_rve, act, targ)
 
 def multi_signed_rve(
-    act, # Logits (B, C, …)
-    targ # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray # Label map (B, 1, …) or one-hot mask (B, C, …)
 ) -> Tensor: # Scalar
     "Mean signed relative volume error of the foreground classes; both empty: 0, only the target empty: +1"
     return _of_multi(_signed_rve, act, targ)
@@ -258,24 +261,24 @@ def _lesion_detection_rate(pred, targ, spacing, threshold=0.):
     return out.to(pred.device)
 
 def calculate_lesion_detection_rate(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     threshold:float=0. # A lesion is found if more than this share of it is covered
 ) -> Tensor: # (B, classes)
     "Share of the target's connected components that the prediction found; both empty: 1, one empty: 0"
     return _of_masks(_lesion_detection_rate, pred, targ, threshold=threshold)
 
 def binary_lesion_detection_rate(
-    act, # Logits (B, 1, …)
-    targ, # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray, # Mask (B, 1, …)
     threshold:float=0. # A lesion is found if more than this share of it is covered
 ) -> Tensor: # Scalar
     "Mean share of the lesions that were found; both empty: 1, one empty: 0"
     return _of_binary(_lesion_detection_rate, act, targ, threshold=threshold)
 
 def multi_lesion_detection_rate(
-    act, # Logits (B, C, …)
-    targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     threshold:float=0. # A lesion is found if more than this share of it is covered
 ) -> Tensor: # Scalar
     "Mean share of each foreground class's lesions that were found; both empty: 1, one empty: 0"
@@ -302,52 +305,56 @@ def _hausdorff(pred, targ, spacing, percentile=None):
     return _of_surfaces(compute_hausdorff_distance, pred, targ, spacing, percentile=percentile)
 
 def calculate_haus(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing=None
+    spacing:float|Sequence|None=None
 ) -> Tensor: # (B, classes), mm
     "Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing)
 
 def calculate_hd95(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing=None
+    spacing:float|Sequence|None=None
 ) -> Tensor: # (B, classes), mm
     "95th percentile of the Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing, percentile=95)
 
-# %% ../../nbs/learning/02_vision_metrics.ipynb #a76a6ec7
+# %% ../../nbs/learning/02_vision_metrics.ipynb #36dc0a20
 def binary_hausdorff_distance(
-    act, # Logits (B, 1, …)
-    targ, # Mask (B, 1, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray, # Mask (B, 1, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     "Mean Hausdorff distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_hausdorff, act, targ, spacing)
 
 def multi_hausdorff_distance(
-    act, # Logits (B, C, …)
-    targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     "Mean Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's diagonal"
     return _of_multi(_hausdorff, act, targ, spacing)
 
 def binary_hausdorff_distance95(
-    act, # Logits (B, 1, …)
-    targ, # Mask (B, 1, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray, # Mask (B, 1, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     "Mean 95th percentile of the Hausdorff distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_hausdorff, act, targ, spacing, percentile=95)
 
 def multi_hausdorff_distance95(
-    act, # Logits (B, C, …)
-    targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     """Mean 95th percentile of the Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's
     diagonal"""
@@ -358,26 +365,28 @@ def _average_surface_distance(pred, targ, spacing):
     return _of_surfaces(compute_average_surface_distance, pred, targ, spacing, symmetric=True)
 
 def calculate_average_surface_distance(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing=None
+    spacing:float|Sequence|None=None
 ) -> Tensor: # (B, classes), mm
     "Symmetric average surface distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_average_surface_distance, pred, targ, spacing)
 
 def binary_average_surface_distance(
-    act, # Logits (B, 1, …)
-    targ, # Mask (B, 1, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray, # Mask (B, 1, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     "Mean symmetric average surface distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_average_surface_distance, act, targ, spacing)
 
 def multi_average_surface_distance(
-    act, # Logits (B, C, …)
-    targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar, mm
     "Mean symmetric average surface distance of the foreground classes; both empty: 0, one empty: the image's diagonal"
     return _of_multi(_average_surface_distance, act, targ, spacing)
@@ -388,29 +397,31 @@ def _surface_dice(pred, targ, spacing, tolerance_mm=1.):
     return _of_surfaces(compute_surface_dice, pred, targ, spacing, 1., 0., class_thresholds=[tolerance_mm + 1e-6])
 
 def calculate_surface_dice(
-    pred, # Mask (B, C, …): binary, labels or one-hot
-    targ, # Mask of the same batch and spatial size
+    pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
+    targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing=None
+    spacing:float|Sequence|None=None
 ) -> Tensor: # (B, classes)
     "Surface Dice of every image and class; both empty: 1, one empty: 0"
     return _of_masks(_surface_dice, pred, targ, spacing, tolerance_mm=tolerance_mm)
 
 def binary_surface_dice(
-    act, # Logits (B, 1, …)
-    targ, # Mask (B, 1, …)
+    act:Tensor, # Logits (B, 1, …)
+    targ:Tensor|np.ndarray, # Mask (B, 1, …)
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar
     "Mean surface Dice; both empty: 1, one empty: 0"
     return _of_binary(_surface_dice, act, targ, spacing, tolerance_mm=tolerance_mm)
 
 def multi_surface_dice(
-    act, # Logits (B, C, …)
-    targ, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    act:Tensor, # Logits (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
-    spacing=None # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
+    spacing:float|Sequence|None=None
 ) -> Tensor: # Scalar
     "Mean surface Dice of the foreground classes; both empty: 1, one empty: 0"
     return _of_multi(_surface_dice, act, targ, spacing, tolerance_mm=tolerance_mm)
@@ -433,10 +444,10 @@ def _surface_summary(pred, targ, spacing, tolerances, percentile):
     return {name: value.item() for name,value in found.items()}
 
 def calculate_surface_metrics(
-    pred, # Binary mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
-    targ, # Mask of the same shape
-    spacing_mm, # Voxel size in mm, one number per axis
-    nsd_tolerances_mm=(0.5, 1.0, 2.0), # Tolerances of the surface Dice, in mm
+    pred:Tensor|np.ndarray, # Binary mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
+    targ:Tensor|np.ndarray, # Mask of the same shape
+    spacing_mm:Sequence, # Voxel size in mm, one number per axis
+    nsd_tolerances_mm:Sequence=(0.5, 1.0, 2.0), # Tolerances of the surface Dice, in mm
     hd_percentile:int=95 # Percentile of the robust Hausdorff distance
 ) -> dict: # 'hd', 'hd95', 'asd' in mm; 'nsd_0.5mm', … : surface Dice
     "Distances between the surfaces of two binary masks of one image"
@@ -455,11 +466,11 @@ _counted = dict(dsc=_dice, sensitivity=_sensitivity, precision=_precision, lesio
                 signed_rve=_signed_rve)
 
 def calculate_all_metrics(
-    pred, # Mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
-    targ, # Mask of the same shape
-    spacing_mm, # Voxel size in mm, one number per axis
+    pred:Tensor|np.ndarray, # Mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
+    targ:Tensor|np.ndarray, # Mask of the same shape
+    spacing_mm:Sequence, # Voxel size in mm, one number per axis
     *,
-    nsd_tolerances_mm=(0.5, 1.0, 2.0), # Tolerances of the surface Dice, in mm
+    nsd_tolerances_mm:Sequence=(0.5, 1.0, 2.0), # Tolerances of the surface Dice, in mm
     binary:bool=True # False: label maps
 # Name of the metric: value; with `binary=False` the means over the labels, and 'per_class': {label: such a dict}
 ) -> dict:
@@ -591,7 +602,7 @@ class SurfaceMetric(Metric):
     def __init__(self,
         # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a
         # `MedMask`
-        metric=calculate_hd95,
+        metric:Callable=calculate_hd95,
         # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in
         # `learn.validate()`
         every:int|None=5,
