@@ -274,7 +274,7 @@ def _read_channels(cls, paths, nonfinite, grids):
 # %% ../../nbs/images/06_vision_core.ipynb #55c4c4fd
 def _label_type(x):
     "The smallest unsigned integer that holds labels"
-    lo, hi = (o.item() for o in x.aminmax())
+    lo, hi = (o.item() for o in (x if x.is_floating_point() else x.long()).aminmax()) # torch has none of uint16
     if not 0 <= lo <= hi < 2**32 or x.is_floating_point() and (x != x.round()).any():
         raise ValueError(f'a mask holds labels, whole numbers from 0 on, and this one has values from {lo:.4g} '
                          f'to {hi:.4g}: dtype=np.float32 writes them as they are')

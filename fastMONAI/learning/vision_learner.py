@@ -34,6 +34,7 @@ from ..images.vision_core import both_spellings, MedImage, MedMask
 from ..images.geometry import per_axis
 from ..data.vision_augmentation import OneOf, RandomTransform, swap_channels
 from ..data.data_checks import image_paths
+from ..data.vision_data import patches_of
 from .networks import first_output, unwrapped
 from .vision_loss import knows_classes, output_levels, wrapped_loss
 from .training_step import AutoPrecision, FastStep, fused
@@ -104,11 +105,6 @@ def _autocast_as_before(learn):
             elif isinstance(cb, MixedPrecision) and is_on() != on: cb.autocast.__exit__(None, None, None)
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #8d7b957a
-def _patches(dls):
-    "The `Patches` that training items of `dls` are cut into, or None"
-    dataset = getattr(dls[0], 'dataset', None) if len(getattr(dls, 'loaders', ())) else None
-    return getattr(getattr(dataset, 'prepared', None), 'patches', None)
-
 class _Windowed(nn.Module):
     "`model` on volumes of any size, by windows of the size it was trained on"
     def __init__(self, model, windows):
@@ -160,7 +156,7 @@ def _check_outputs(n, names):
 # %% ../../nbs/learning/06_vision_learner.ipynb #99bf0586
 def _size_seen(dls, ndim):
     "Voxels of what the network sees, as far as `dls` say so"
-    patches = _patches(dls)
+    patches = patches_of(dls)
     sizes = [getattr(t, 'size', None) for t in dls[0].after_item.fs] if patches is None else [patches.size]
     size = next((o for o in reversed(sizes) if isinstance(o, (int, list, tuple))), 64)
     return per_axis(size, ndim, 'size')
@@ -271,7 +267,7 @@ class Learner(FastaiLearner):
         if _are_masks(dls): self.loss_func = wrapped_loss(self.loss_func)
         names = _class_names(dls) if knows_classes(self.loss_func) else None
         if names is not None and (n := _n_outputs(model, dls)) is not None: _check_outputs(n, names)
-        step, patches = [FitGuard(), FastStep(channels_last, compiled)], _patches(dls)
+        step, patches = [FitGuard(), FastStep(channels_last, compiled)], patches_of(dls)
         if precision is not None: step.append(AutoPrecision(precision))
         if patches is not None: self.add_cb(WholeVolumes(patches.size, fill=patches.fill))
         mixed = any(isinstance(cb, MixedPrecision) for cb in self.cbs)

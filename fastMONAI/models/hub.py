@@ -11,11 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import torch
+
 from .. import __version__
 from ..learning.networks import build_network
+from ..learning.vision_learner import Learner
 from .med_model import MedModel, ModelError, model_of
-from .sharing import MAX_CONFIG, load_model, model_file, save_model
-from .sharing import _loading, _read_config, _sha256
+from .sharing import MAX_CONFIG, MODEL_FILES, load_model, model_card, model_file, read_config
+from .sharing import save_model, sha256_of
 
 # %% ../../nbs/models/03_hub.ipynb #d5fe2ad8
 def _client():
@@ -57,12 +60,26 @@ def _unreachable(e):
 
 def _line(text, n=300): return ' '.join(str(text).split())[:n]
 
+def _what_status(e, api, repo_id, said):
+    "What went wrong, by the status of an answer"
+    status, log_in = _status(e), 'run `hf auth login`, or pass token='
+    if status == 401:
+        return (f'the Hub does not accept the token (401): {log_in} with one from {api.endpoint}/settings/tokens; '
+                'token=False reads public repositories without one')
+    if not str(e.response.url).startswith(api.endpoint):
+        return f'the storage of the Hub answered {status} ({said}): call again'
+    if status == 403:
+        return (f'the token may not do this (403; {said}): it needs the right to write to '
+                f'{repo_id.split("/")[0]!r}, see {api.endpoint}/settings/tokens')
+    if status == 429: return f'the Hub was asked too often (429; {said}): wait, and call again'
+    return f'the Hub answered {status} ({said})'
+
 def _what(e, api, repo_id, revision=None):
     "What went wrong, and what to do"
     errors, log_in = _client().errors, 'run `hf auth login`, or pass token='
     # the client wraps some errors
     while e.__cause__ is not None and _status(e) is None and not _unreachable(e): e = e.__cause__
-    status, said = _status(e), _line(getattr(e, 'server_message', None) or e)
+    said = _line(getattr(e, 'server_message', None) or e)
     if isinstance(e, errors.GatedRepoError):
         return f'access is granted by its owner: ask for it at {api.endpoint}/{repo_id}, then {log_in}'
     if isinstance(e, errors.RevisionNotFoundError):
@@ -70,16 +87,7 @@ def _what(e, api, repo_id, revision=None):
     if isinstance(e, errors.RepositoryNotFoundError):
         return (f'no such repository at {api.endpoint}, or a private one that this account may not read: check '
                 f'the name, or {log_in}')
-    if status == 401:
-        return (f'the Hub does not accept the token (401): {log_in} with one from {api.endpoint}/settings/tokens; '
-                'token=False reads public repositories without one')
-    if status and not str(e.response.url).startswith(api.endpoint):
-        return f'the storage of the Hub answered {status} ({said}): call again'
-    if status == 403:
-        return (f'the token may not do this (403; {said}): it needs the right to write to '
-                f'{repo_id.split("/")[0]!r}, see {api.endpoint}/settings/tokens')
-    if status == 429: return f'the Hub was asked too often (429; {said}): wait, and call again'
-    if status is not None: return f'the Hub answered {status} ({said})'
+    if _status(e) is not None: return _what_status(e, api, repo_id, said)
     if _unreachable(e):
         return (f'{api.endpoint} cannot be reached, or the connection broke ({type(e).__name__}): check the '
                 'network, and call again')
@@ -116,36 +124,41 @@ def _make_repo(api, repo_id, private):
                        f'asked: change it at {api.endpoint}/{repo_id}/settings, or leave private out')
 
 def _folder(o, tmp, saving):
-    "A folder with a model: the given one, which must load, or a new one"
+    "A folder with a model: the given one, or a new one"
     if not isinstance(o, (str, Path)): return save_model(o, Path(tmp)/'model', **saving)
     if saving: raise TypeError(f'{sorted(saving)[0]} cannot be changed in a folder: it is pushed as it is')
-    load_model(o)
     return Path(o)
+
+def _card(folder, load):
+    "The card of a folder, which must hold a model: as its owner wrote it, or ours with the call `load`"
+    model = load_model(folder)
+    card = model_file(folder, 'README.md', max_bytes=MAX_CONFIG).read_text(encoding='utf-8')
+    return model_card(model, loading=load) if card == model_card(model) else card
 
 def _upload(api, repo_id, folder, tag, message):
     "One commit with the three files; its hash"
     from huggingface_hub import CommitOperationAdd
     load = f'from_hub({repo_id!r})' if tag is None else f'from_hub({repo_id!r}, revision={tag!r})'
-    card = model_file(folder, 'README.md', max_bytes=MAX_CONFIG).read_text(encoding='utf-8').replace(_loading, load)
-    files = dict(zip(_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'),
-                              card.encode())))
+    files = dict(zip(MODEL_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'),
+                              _card(folder, load).encode())))
     return api.create_commit(repo_id, [CommitOperationAdd(k, v) for k,v in files.items()], commit_message=message).oid
 
-_FILES = 'config.json', 'model.safetensors', 'README.md'
+
 
 # %% ../../nbs/models/03_hub.ipynb #9f48673f
 def push_to_hub(
-    learn_or_model, # A `Learner`, a `MedModel`, or a folder that `save_model` wrote
-    repo_id, # 'user/name'; made if it is not there
-    tag=None, # Of this release, such as 'v1.0'
-    private=None, # Only for those whom its owner lets in? None: as the account has it for new repositories
+    learn_or_model:Learner|MedModel|str|Path, # A `Learner`, a `MedModel`, or a folder that `save_model` wrote
+    repo_id:str, # 'user/name'; made if it is not there
+    tag:str|None=None, # Of this release, such as 'v1.0'
+    private:bool|None=None, # Only for those whom its owner lets in? None: as the account has it for new repositories
     *,
-    token=None, # That of `hf auth login` if not given
-    commit_message=None, # 'Release v1.0' if not given
-    replace_tag=False, # May `tag` move here from an earlier commit?
+    token:str|None=None, # That of `hf auth login` if not given
+    commit_message:str|None=None, # 'Release v1.0' if not given
+    replace_tag:bool=False, # May `tag` move here from an earlier commit?
     **saving, # Keywords of `save_model`: `metrics`, `postprocessing`, and for the card `name`, `description`, …
 )->str: # The address of the release
-    "Upload a model to the Hugging Face Hub, and tag it"
+    """Upload a model to the Hugging Face Hub, and tag it; HubError, one line, where the Hub refuses, ValueError for a
+    name that no repository has, ModelError for a folder without a model"""
     api = _api(repo_id, token)
     if tag is not None: _check_ref(tag, 'tag')
     if not isinstance(learn_or_model, (str, Path)): model_of(learn_or_model)
@@ -165,7 +178,7 @@ def push_to_hub(
 # %% ../../nbs/models/03_hub.ipynb #6b8af558
 def _check_small(files, name):
     "The files that must be there, and sizes of the small ones"
-    for n in _FILES[:2]:
+    for n in MODEL_FILES[:2]:
         if n not in files: raise ModelError(f'{name}: has no {n}; expected a repository that push_to_hub made')
     for n,f in files.items():
         if f.size is None: raise ModelError(f'{name}/{n}: the Hub does not tell its size')
@@ -174,10 +187,10 @@ def _check_small(files, name):
 
 def _check_weights(folder, file):
     "Refuse weights that are not those of the configuration, by hash and size alone"
-    config, path = _read_config(folder/'config.json'), folder/'model.safetensors'
+    config, path = read_config(folder/'config.json'), folder/'model.safetensors'
     if file.lfs and file.lfs.sha256 != config['weights_sha256']:
         raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs)')
-    try: state = build_network(config['network']).state_dict()
+    try: state = build_network(config['network'], device='meta').state_dict()
     except ValueError as e: raise ModelError(f'{folder/"config.json"}: {_line(e)}') from None
     most = sum(v.numel()*v.element_size() + 1000 for v in state.values()) + 10_000 # with names and shapes
     if file.size > most:
@@ -187,6 +200,16 @@ def _check_weights(folder, file):
 _MAX_ANSWER = 20_000_000 # bytes of JSON
 _hashes = re.compile('[0-9a-f]{40}|[0-9a-f]{64}')
 
+def _small(answer, n=10**6):
+    "A failed answer with at most the first `n` bytes of what it says, and none of what is packed"
+    data, plain = b'', answer.headers.get('Content-Encoding', 'identity') == 'identity'
+    for block in answer.iter_raw(10**5) if plain else ():
+        data += block
+        if len(data) >= n: break
+    headers = {k: v for k,v in answer.headers.items()
+               if k.lower() not in ('content-length', 'content-encoding', 'transfer-encoding')}
+    return type(answer)(answer.status_code, headers=headers, content=data[:n], request=answer.request)
+
 @contextmanager
 def _answer(api, url, **headers):
     "The open answer to a GET"
@@ -194,10 +217,7 @@ def _answer(api, url, **headers):
     headers = utils.build_hf_headers(token=api.token, **user) | {'Accept-Encoding': 'identity'} | headers
     try:
         with utils.get_session().stream('GET', url, headers=headers, timeout=30, follow_redirects=True) as r:
-            if r.status_code >= 400 and int(r.headers.get('Content-Length')
-                                            or 0) < 10**6 and 'Content-Encoding' not in r.headers:
-                with suppress(ValueError): r._content = _bounded(r, 10**6) # what the client says of an error
-            utils.hf_raise_for_status(r)
+            utils.hf_raise_for_status(_small(r) if r.status_code >= 400 else r)
             if r.headers.get('Content-Encoding', 'identity') != 'identity':
                 raise HubError(f'{url}: a packed answer, and a plain one was asked for')
             yield r
@@ -266,7 +286,7 @@ def _fetch(api, repo_id, file, folder):
     path, listed = folder/file.rfilename, file.lfs.sha256 if file.lfs else file.blob_id
     blob = folder.parent.parent/'blobs'/listed
     def is_right(p):
-        return (_sha256(p) if file.lfs else hashlib.sha1(b'blob %d\0' % p.stat().st_size
+        return (sha256_of(p) if file.lfs else hashlib.sha1(b'blob %d\0' % p.stat().st_size
                                                          + p.read_bytes()).hexdigest()) == listed
     for found in (path, blob):
         with suppress(FileNotFoundError, ModelError):
@@ -292,7 +312,7 @@ def _listed(api, repo_id, revision):
     from huggingface_hub.hf_api import ModelInfo
     try:
         info = ModelInfo(**_json(api, repo_id, f'/revision/{quote(revision, safe="")}?blobs=true'))
-        files = {f.rfilename: f for f in info.siblings if f.rfilename in _FILES}
+        files = {f.rfilename: f for f in info.siblings if f.rfilename in MODEL_FILES}
         wrong = [h for h in (info.sha, *(f.lfs.sha256 if f.lfs else f.blob_id for f in files.values()))
                  if not _hashes.fullmatch(h)]
         wrong += [f.size for f in files.values() if f.size is not None and not (type(f.size) is int and f.size >= 0)]
@@ -321,7 +341,7 @@ def _cached(api, repo_id, revision):
     "The folder in the cache, when there is no network"
     hub = _client()
     try:
-        for n in _FILES[:2]: path = api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)
+        for n in MODEL_FILES[:2]: path = api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)
         folder = Path(path).parent
         if not _hashes.fullmatch(folder.name):
             raise HubError(f'{repo_id}: the cache names {folder.name!r} where a commit was expected: remove '
@@ -333,10 +353,10 @@ def _cached(api, repo_id, revision):
 
 # %% ../../nbs/models/03_hub.ipynb #e3cb777a
 def from_hub(
-    repo_id, # 'user/name', where `push_to_hub` put a model
-    revision=None, # A tag such as 'v1.0', a branch, or a commit; the newest on branch 'main' if not given
-    device='cpu', # Where the network goes
-    token=None, # For a private repository; that of `hf auth login` if not given, none if False
+    repo_id:str, # 'user/name', where `push_to_hub` put a model
+    revision:str|None=None, # A tag such as 'v1.0', a branch, or a commit; the newest on branch 'main' if not given
+    device:str|torch.device='cpu', # Where the network goes
+    token:str|bool|None=None, # For a private repository; that of `hf auth login` if not given, none if False
 )->MedModel: # Its `source` is 'user/name@commit'
     """Load a model from the Hugging Face Hub; HubError or ModelError, one line, where that cannot be. Nothing of the
     repository is run"""

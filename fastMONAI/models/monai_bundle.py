@@ -6,7 +6,7 @@
 __all__ = ['SCHEMA', 'to_bundle', 'from_bundle']
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6242faf2
-import json, math, pickle, re, tempfile
+import math, pickle, re, tempfile
 from importlib.metadata import version as _version
 from pathlib import Path
 
@@ -14,40 +14,34 @@ import torch
 from fastcore.basics import listify
 from torch import Tensor
 
-from ..images.files import ArchiveError, unpack
-from ..images.files import write_json, write_text, writing
+from ..images.files import ArchiveError, read_json, unpack, write_json, write_text, writing
+from ..images.geometry import per_axis
 from ..learning.networks import build_network, network_spec
-from fastMONAI.data.preprocessing import (
-    BinaryConverter,
-    BraTSMaskConverter,
-    CropForeground,
-    NormalizeIntensity,
-    PadOrCrop,
-    Reorder,
-    RescaleIntensity,
-    Resample,
-    ZNormalization,
-)
-from .med_model import MedModel, ModelError, model_of
-from .sharing import MAX_CONFIG, model_card, _for_others, _from_json, _to_json, _weights
+from ..learning.vision_learner import Learner
+from ..data.preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity
+from ..data.preprocessing import PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
+from .med_model import MedModel, ModelError, check_weights, check_without_memory, is_number, model_of
+from .sharing import MAX_CONFIG, check_shapes, folder_path, max_weights, model_card
+from .sharing import model_for_others, model_from_json, model_to_json, weights_of
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #1f06cf98
 _BESSEL = '$lambda x: x * (1 - 1 / {}.numel())**.5'
-_AFFINE = ('torch.from_numpy(numpy.matmul(x.affine.numpy(), numpy.vstack([numpy.column_stack([numpy.diag(z), [(i '
-           '- 1) / 2 - k * (j - 1) / 2 for i, j, k in zip(n, m, z)]]), '
-           '[0, 0, 0, 1]])))') # of a grid of m voxels about the centre of the n of x, whose voxels are z times as large
-_GRID = ('$lambda x: (lambda n, z: (lambda m: monai.data.MetaTensor(torch.zeros(1, 1, 1, 1).expand(1, *m), '
-         f'affine={_AFFINE}))([max(1, round(i / k)) for i, k in zip(n, z)]))'
-         '(x.shape[1:], numpy.array({}) / numpy.linalg.norm(x.affine.numpy()[:3, :3], axis=0))')
-# a voxel more at each end
-_INSIDE = (f'$lambda x: (lambda n, m, z: monai.data.MetaTensor(torch.ones(1, *m), affine={_AFFINE}))(x.shape[1:], '
-           '[i + 2 for i in x.shape[1:]], [1 + 1e-6] * 3)')
+# A grid of `size` voxels about the centre of the image x, whose voxels are `zoom` times as large
+_GRIDS = dict(
+    zoom_to='$lambda x, spacing: numpy.array(spacing) / numpy.linalg.norm(x.affine.numpy()[:3, :3], axis=0)',
+    from_centre='$lambda size, sign: monai.transforms.create_translate(3, [sign * (n - 1) / 2 for n in size])',
+    affine_of='$lambda x, size, zoom: numpy.linalg.multi_dot([x.affine.numpy(), @from_centre(x.shape[1:], 1), '
+              'monai.transforms.create_scale(3, list(zoom)), @from_centre(size, -1)])',
+    grid_of='$lambda x, size, zoom: monai.data.MetaTensor(torch.ones(1, 1, 1, 1).expand(1, *size), '
+            'affine=torch.tensor(@affine_of(x, size, zoom)))',
+    resampled='$lambda x, zoom: @grid_of(x, [max(1, round(n / k)) for n, k in zip(x.shape[1:], zoom)], zoom)',
+    inside='$lambda x: @grid_of(x, [n + 2 for n in x.shape[1:]], [1 + 1e-6] * 3)') # a voxel more at each end
 
 def _t(target, **args): return {'_target_': target, 'keys': 'image', **args}
 
 def _resample(t, model):
-    spacing = t.spacing if isinstance(t.spacing, list) else [t.spacing]*3
-    return [_t('CopyItemsd', names='grid'), _t('Lambdad', func=_GRID.format(spacing)) | {'keys': 'grid'},
+    func = f'$lambda x: @resampled(x, @zoom_to(x, {list(per_axis(t.spacing, 3, "spacing"))}))'
+    return [_t('CopyItemsd', names='grid'), _t('Lambdad', func=func) | {'keys': 'grid'},
             _t('ResampleToMatchd', key_dst='grid', mode='bilinear', padding_mode='border',
                align_corners=False), _t('DeleteItemsd') | {'keys': 'grid'}]
 
@@ -72,7 +66,7 @@ def _rescale_intensity(t, model):
 
 def _pad_or_crop(t, model):
     if isinstance(t.padding_mode, str): return None
-    size = t.size if isinstance(t.size, list) else [t.size]*3
+    size = list(per_axis(t.size, 3, 'size'))
     pad = dict(spatial_size=size, mode='constant', value=t.padding_mode)
     flip = _t('Flipd', spatial_axis=[i for i,n in enumerate(size) if n % 2])
     return [flip, _t('CenterSpatialCropd', roi_size=size), flip,
@@ -85,12 +79,13 @@ def _crop_foreground(t, model):
 # %% ../../nbs/models/04_monai_bundle.ipynb #65d60f89
 def _resamples(model): return any(isinstance(t, Resample) for t in model.preprocessing)
 
-_to_monai = {Reorder: lambda t,
-             model: [_t('Orientationd', axcodes=t.orientation, labels=[['L','R'], ['P','A'], ['I','S']])],
-             Resample: _resample, ZNormalization: _z_normalization, NormalizeIntensity: _normalize_intensity,
-             RescaleIntensity: _rescale_intensity, PadOrCrop: _pad_or_crop,
-             CropForeground: _crop_foreground, BinaryConverter: lambda t, model: [], BraTSMaskConverter: lambda t,
-             model: []}
+def _reorder(t, model): return [_t('Orientationd', axcodes=t.orientation, labels=[['L','R'], ['P','A'], ['I','S']])]
+
+def _of_masks_alone(t, model): return []
+
+_to_monai = {Reorder: _reorder, Resample: _resample, ZNormalization: _z_normalization,
+             NormalizeIntensity: _normalize_intensity, RescaleIntensity: _rescale_intensity, PadOrCrop: _pad_or_crop,
+             CropForeground: _crop_foreground, BinaryConverter: _of_masks_alone, BraTSMaskConverter: _of_masks_alone}
 
 def _monai_preprocessing(model):
     """The transforms of a `MedModel` as MONAI's, from a file to the network's input; ValueError for one that MONAI has
@@ -126,8 +121,12 @@ def _network_def(spec):
                                          for k,v in args.items()}}
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #a592a58a
-_ACTIVATIONS = dict(softmax='torch.nn.Softmax(dim=1)', sigmoid='torch.nn.Sigmoid()')
-_DIVIDED = "type('Divided', (torch.nn.Module,), dict(forward=lambda self, x: x / {}))()" # by the temperature
+def _predictor(model, n):
+    "From a batch of windows to probabilities"
+    logits = '@network(x)' if model.temperature == 1 else f'@network(x) / {model.temperature}'
+    if model.activation is None: return '@network'
+    return f'$lambda x: torch.softmax({logits}, 1)' if model.activation == 'softmax' and n > 1 \
+        else f'$lambda x: torch.sigmoid({logits})'
 
 def _back(model):
     """From the network's grid to the image's own: step by step where that is exact, and in one resampling where it is
@@ -135,7 +134,7 @@ def _back(model):
     if not _resamples(model):
         return [dict(_target_='Invertd', transform='@preprocessing', orig_keys='image', nearest_interp=False,
                      to_tensor=True)]
-    return [dict(_target_='CopyItemsd', names='inside'), dict(_target_='Lambdad', keys='inside', func=_INSIDE),
+    return [dict(_target_='CopyItemsd', names='inside'), dict(_target_='Lambdad', keys='inside', func='@inside'),
             dict(_target_='ResampleToMatchd', keys=['pred', 'inside'], key_dst='original', mode=['bilinear', 'nearest'],
                  padding_mode=['border', 'zeros'], align_corners=False),
             dict(_target_='MaskIntensityd', mask_key='inside')]
@@ -153,15 +152,15 @@ def _inferer(model):
     return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5,
                 mode='gaussian') | beyond
 
-_WEIGHTS = ("$setattr(@inferer, 'roi_weight_map', (lambda a, b, c: a[:, None, None] * b[:, None] * c)"
-            '(*[torch.exp(((p - 1)**2 / 4 - (torch.arange(p) - (p - 1) / 2)**2) / (2 * (p / 8)**2)) for p in '
-            '{}])[None, None])')
+_PRODUCT = "$torch.einsum('i,j,k->ijk', *map(torch.tensor, @window))[None, None]"
+
+def _window_weights(size):
+    "Weights along each axis of a window, those that `sliding_window` takes: a Gaussian, 1 at its ends"
+    return [[math.exp(((n-1)**2/4 - (i - (n-1)/2)**2)/(2*(n/8)**2)) for i in range(n)] for n in size]
 
 def _inference_config(model, n):
     "`inference.json` of a network with `n` outputs"
-    activation = _ACTIVATIONS['sigmoid' if n == 1 and model.activation
-                              else model.activation] if model.activation else None
-    if activation and model.temperature != 1: activation = f'{_DIVIDED.format(model.temperature)}, {activation}'
+    window = dict(window=_window_weights(model.patch_size), window_weights=_PRODUCT) if model.patch_size else {}
     return dict(
         imports=['$import glob'],
         bundle_root='.',
@@ -171,37 +170,30 @@ def _inference_config(model, n):
         datalist="$sorted(glob.glob(@dataset_dir + '/*.nii*'))",
         device="$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         network_def=_network_def(network_spec(model.network)),
-        network=f'$torch.nn.Sequential(@network_def, {activation}).to(@device)'
-        if activation
-        else '$@network_def.to(@device)',
+        network='$@network_def.to(@device)',
+        predictor=_predictor(model, n),
         preprocessing=dict(_target_='Compose', transforms=_monai_preprocessing(model)),
         dataset=dict(_target_='Dataset', data="$[{'image': i} for i in @datalist]", transform='@preprocessing'),
         inferer=_inferer(model),
         postprocessing=_postprocessing(model, n),
         predict="$lambda d: @postprocessing({**d, 'pred': "
-                "monai.data.MetaTensor(@inferer(d['image'].as_tensor()[None].to(@device), @network)[0].cpu(), "
+                "monai.data.MetaTensor(@inferer(d['image'].as_tensor()[None].to(@device), @predictor)[0].cpu(), "
                 "meta=d['image'].meta)})",
         initialize=[
             "$@network_def.load_state_dict(torch.load(@ckpt_path, map_location='cpu', weights_only=True))",
             '$@network.eval()',
-            *([_WEIGHTS.format(model.patch_size)] if model.patch_size else []),
+            *(["$setattr(@inferer, 'roi_weight_map', @window_weights)"] if model.patch_size else []),
         ],
         run=["$torch.no_grad()(lambda: [@predict(d)['pred'].shape for d in @dataset])()"],
-    )
+    ) | (_GRIDS if _resamples(model) else {}) | window
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #ddad777c
 SCHEMA = 'https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json'
 
-def _input_size(model):
-    "(voxels an axis that the network may be given, whether that size is the only one)"
-    fixed = next((t.size if isinstance(t.size, list) else [t.size]*3 for t in reversed(model.preprocessing)
-                  if isinstance(t, PadOrCrop)), None)
-    return list(model.patch_size) if model.patch_size else fixed or ['32*n']*3
-
 @torch.no_grad()
 def _n_channels(model):
     "Channels of the network's output, which must be one tensor of the input's size"
-    size = [n if isinstance(n, int) else 32 for n in _input_size(model)]
+    size = model.input_size or [32]*3
     y = model.network(torch.zeros(1, model.channels, *size, device=model.device))
     if not isinstance(y, Tensor) or list(y.shape[2:]) != size:
         raise ValueError(f'{type(model.network).__name__} gives '
@@ -210,31 +202,28 @@ def _n_channels(model):
     return y.shape[1]
 
 def _tensor(format, channels, model, names, **kwargs):
-    return dict(type='image', format=format, modality='n/a', num_channels=channels, spatial_shape=_input_size(model),
-                dtype='float32', value_range=[], is_patch_data=model.patch_size is not None,
+    return dict(type='image', format=format, modality='n/a', num_channels=channels, dtype='float32', value_range=[],
+                spatial_shape=model.input_size or ['32*n']*3, is_patch_data=model.patch_size is not None,
                 channel_def={str(i): str(o) for i,o in enumerate(names)}) | kwargs
 
 def _metadata(model, n, version):
     "`metadata.json`, as the specification has it"
-    info, said = model.info, lambda key, default: ', '.join(listify(model.info.get(key))) or default
+    said = lambda key, default: ', '.join(listify(model.info.get(key))) or default
     names = model.classes if len(model.classes) == n else model.classes[-n:]
     outputs = dict(pred=_tensor('labels' if model.exclusive and n > 1 else 'classes', n, model, names))
-    metrics = {f'{k} {c}': v['value'] for k,by in model.metrics.items() for c,
-               v in by.items() if math.isfinite(v['value'])}
+    metrics = {f'{k} {c}': v['value'] for k,by in model.metrics.items() for c,v in by.items() if is_number(v['value'])}
+    channels = ['image'] if model.channels == 1 else [f'channel {i}' for i in range(model.channels)]
     return dict(schema=SCHEMA, version=version, changelog={version: 'written by fastMONAI'},
                 monai_version=_version('monai'), pytorch_version=torch.__version__.split('+')[0],
-                numpy_version=_version('numpy'),
-        required_packages_version=dict(nibabel=_version('nibabel')), optional_packages_version={},
-        name=said('name', 'model'), task=said('name', 'segmentation'), description=said('description', 'not stated'),
-        authors=said('authors', 'not stated'), copyright=f"License: {said('license', 'not stated')}",
-        data_source=said('datasets', 'not stated'), data_type='nibabel', image_classes='as in network_data_format',
-        intended_use=said('intended_use', 'not stated; not a medical device'),
-        limitations=said('limitations', 'not stated'), eval_metrics=metrics,
-        network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model,
-                                                           ['image'] if model.channels == 1
-                                                           else [f'channel {i}' for i in range(model.channels)])),
-                                                           outputs=outputs),
-        fastmonai=_to_json(model))
+                numpy_version=_version('numpy'), required_packages_version=dict(nibabel=_version('nibabel')),
+                optional_packages_version={}, name=said('name', 'model'), task=said('name', 'segmentation'),
+                description=said('description', 'not stated'), authors=said('authors', 'not stated'),
+                copyright=f"License: {said('license', 'not stated')}", data_source=said('datasets', 'not stated'),
+                data_type='nibabel', image_classes='as in network_data_format',
+                intended_use=said('intended_use', 'not stated; not a medical device'),
+                limitations=said('limitations', 'not stated'), eval_metrics=metrics,
+                network_data_format=dict(inputs=dict(image=_tensor('magnitude', model.channels, model, channels)),
+                                         outputs=outputs), fastmonai=model_to_json(model))
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #ee4f98b6
 _HOW = '''
@@ -246,18 +235,19 @@ This is a MONAI bundle. In this folder, with monai, nibabel and fire installed:
 python -m monai.bundle run --config_file configs/inference.json --dataset_dir folder_of_images --output_dir predictions
 ```
 
-`--datalist "['a.nii.gz','b.nii.gz']"` names the images one by one{channels}. Labels are written on each image's own grid.
+`--datalist "['a.nii.gz','b.nii.gz']"` names the images one by one%s. Labels are written on each image's own grid.
 '''
 
 def to_bundle(
-    learn_or_model, # A `Learner`, which is validated for the card, or a `MedModel`; of a segmentation in 3D
-    folder, # Where to; made if needed. Files of an earlier bundle in it are replaced
-    version='1.0.0', # Of the bundle
-    metrics=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
+    learn_or_model:Learner|MedModel, # A `Learner` is validated for the card; of a segmentation in 3D
+    folder:str|Path, # Where to; made if needed. Files of an earlier bundle in it are replaced
+    version:str='1.0.0', # Of the bundle
+    metrics:dict|None=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets`
 )->Path: # The folder
-    "Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI"
-    model, folder = model_of(learn_or_model), Path(folder)
+    """Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI;
+    ValueError for a model that MONAI cannot express, weights with NaN, and a folder of something else"""
+    model, folder = model_of(learn_or_model), folder_path(folder)
     _free(folder)
     if model.task != 'segmentation' or model.ndim != 3:
         raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in '
@@ -266,8 +256,9 @@ def to_bundle(
         raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the '
                          'model\'s postprocessing to []')
     network_def, n = _network_def(network_spec(model.network)), _n_channels(model)
+    model.check_outputs(n)
     _check_texts(network_def, 'an argument of a network')
-    model = _for_others(learn_or_model, metrics, info)
+    model = model_for_others(learn_or_model, metrics, info)
     configs = {'inference.json': _inference_config(model, n), 'metadata.json': _metadata(model, n, version)}
     _check_texts(configs['metadata.json'], 'a text of a model')
     _write(model, folder, configs)
@@ -282,16 +273,13 @@ def _free(folder):
         raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
 
 def _write(model, folder, configs):
-    channels = (
-        f', each a list of {model.channels} files or one file with {model.channels} channels'
-        if model.channels > 1
-        else ''
-    )
+    several = f', each a list of {model.channels} files or one file with {model.channels} channels'
+    channels = several if model.channels > 1 else ''
     with writing(folder, folder=True, ours=['LICENSE']) as new:
         for name,d in configs.items(): write_json(new/'configs'/name, d)
         (new/'models').mkdir()
-        torch.save(_weights(model.network), new/'models/model.pt')
-        write_text(new/'docs/README.md', model_card(model) + _HOW.replace('{channels}', channels))
+        torch.save(weights_of(model.network), new/'models/model.pt')
+        write_text(new/'docs/README.md', model_card(model) + _HOW % channels)
         if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #b6df9c13
@@ -344,24 +332,16 @@ def _read(folder, *names):
     if path is None:
         raise FileNotFoundError(f'{folder}: no {" or ".join(names)}; expected the folder or the zip of a MONAI '
                                 'bundle with JSON configurations')
-    if path.stat().st_size > MAX_CONFIG:
-        raise ModelError(f'{path}: {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG:,}')
-    try: d = json.loads(path.read_text(encoding='utf-8'))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ModelError(f'{path}: is not JSON') from None
-    if not isinstance(d, dict): raise ModelError(f'{path}: is no JSON object')
+    d = read_json(path, error=ModelError, max_bytes=MAX_CONFIG)
     return _Config(path, d)
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #38ea5c1b
 def _class_name(target):
     "MONAI's short or long name of a class as `build_network` knows it"
     target = str(target)
-    if target.startswith('torch.nn.'): return f'torch.nn.{target.split(".")[-1]}'
-    return (
-        f'monai.networks.nets.{target.split(".")[-1]}'
-        if '.' not in target or target.startswith('monai.networks.nets.')
-        else target
-    )
+    last = target.split('.')[-1]
+    if target.startswith('torch.nn.'): return f'torch.nn.{last}'
+    return f'monai.networks.nets.{last}' if target == last or target.startswith('monai.networks.nets.') else target
 
 def _spec(v, path):
     "A component of a bundle as `network_spec` has it"
@@ -377,13 +357,16 @@ def _spec(v, path):
                          f'{next((k for k in args if k.startswith("_")), v["_target_"])!r} is not supported')
     return dict(name=_class_name(v['_target_']), args=args)
 
-def _network(config):
-    "The network that `network_def` describes"
+def _network_spec(config):
+    "The network that `network_def` describes, as `build_network` takes it"
     found = config.at('network_def', 'net_def', 'network', 'net')
     if not isinstance(found, dict) or '_target_' not in found:
         raise ModelError(f'{config.path}: has no network_def with a _target_ (found {str(found)[:80]!r})')
-    try: return build_network(_spec(found, config.path))
-    except ValueError as e: raise e if isinstance(e, ModelError) else ModelError(f'{config.path}: {e}') from None
+    return _spec(found, config.path)
+
+def _built(config, spec, device=None):
+    try: return build_network(spec, device=device)
+    except ValueError as e: raise ModelError(f'{config.path}: {" ".join(str(e).split())[:300]}') from None
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #16b5a5bd
 _ROOT = re.compile(r"\$\s*@bundle_root\s*\+\s*['\"]([^'\"]*)['\"]\s*$")
@@ -417,29 +400,26 @@ def _read_state(path):
         raise ModelError(f'{path}: is no state dictionary of tensors')
     return {k.removeprefix('module.'): v for k,v in state.items()}
 
-def _load_state(path, network):
-    state, wanted = _read_state(path), network.state_dict()
-    if set(state) != set(wanted):
-        raise ModelError(f'{path}: {"unknown" if set(state) - set(wanted) else "missing"} weight '
-                         f'{sorted(set(state) ^ set(wanted))[0]!r}: it does not belong to this network')
-    wrong = next((k for k,v in wanted.items() if v.shape != state[k].shape), None)
-    if wrong:
-        raise ModelError(f'{path}: weight {wrong!r} has shape {list(state[wrong].shape)}, expected '
-                         f'{list(wanted[wrong].shape)}')
-    network.load_state_dict(state)
+def _state_of(path, sketch):
+    "The weights in a file, which are those of `sketch`, a network without memory"
+    if path.stat().st_size > (most := 4*max_weights(sketch)): # an optimiser's moments may be there too
+        raise ModelError(f'{path}: {path.stat().st_size:,} bytes, and the network of the configuration has at most '
+                         f'{most:,}')
+    state = _read_state(path)
+    try: check_weights(state)
+    except ValueError as e: raise ModelError(f'{path}: {e}') from None
+    check_shapes(path, {k: v.shape for k,v in state.items()}, sketch)
+    return state
 
-# %% ../../nbs/models/04_monai_bundle.ipynb #d62cf72d
+# %% ../../nbs/models/04_monai_bundle.ipynb #80a6ac33
 _OPENING = set('LoadImage EnsureChannelFirst EnsureType ToTensor CastToType ToDevice AsChannelFirst AddChannel '
                'Identity SelectItems DeleteItems'.split())
 
 def _list(v, n): return list(v) if isinstance(v, (list, tuple)) else [v]*n
 
 def _scale(a):
-    return (
-        None
-        if a.get('factor') is not None or a.get('channel_wise')
-        else [RescaleIntensity((a.get('minv', 0), a.get('maxv', 1)))]
-    )
+    if a.get('factor') is not None or a.get('channel_wise'): return None
+    return [RescaleIntensity((a.get('minv', 0), a.get('maxv', 1)))]
 
 def _scale_range(a):
     out = a.get('b_min'), a.get('b_max')
@@ -447,32 +427,26 @@ def _scale_range(a):
                              clip=a.get('clip', False))]
 
 def _scale_percentiles(a):
-    return (
-        [RescaleIntensity((a['b_min'], a['b_max']), percentiles=(a['lower'], a['upper']))]
-        if a.get('clip') and not a.get('relative') and not a.get('channel_wise')
-        else None
-    )
+    if not a.get('clip') or a.get('relative') or a.get('channel_wise'): return None
+    return [RescaleIntensity((a['b_min'], a['b_max']), percentiles=(a['lower'], a['upper']))]
+
+def _normalized(a):
+    return [NormalizeIntensity(a.get('nonzero', False), a.get('channel_wise', False), a.get('subtrahend'),
+                               a.get('divisor'))]
 
 def _resized(a):
-    return (
-        [PadOrCrop(a['spatial_size'], a.get('value', 0))]
-        if a.get('mode', 'constant') == 'constant' and a.get('method', 'symmetric') == 'symmetric'
-        else None
-    )
+    if a.get('mode', 'constant') != 'constant' or a.get('method', 'symmetric') != 'symmetric': return None
+    return [PadOrCrop(a['spatial_size'], a.get('value', 0))]
 
 def _cropped(a):
-    return (
-        [CropForeground(0, a.get('margin', 0))]
-        if a.get('select_fn') is None and a.get('k_divisible', 1) == 1 and a.get('channel_indices') is None
-        else None
-    )
+    given = a.get('select_fn') is not None or a.get('channel_indices') is not None
+    if given or a.get('k_divisible', 1) != 1: return None
+    return [CropForeground(0, a.get('margin', 0))]
 
 _from_monai = dict(
     Orientation=lambda a: [Reorder(a['axcodes'])], Spacing=lambda a: [Resample(a['pixdim'])], ScaleIntensity=_scale,
     ScaleIntensityRange=_scale_range, ScaleIntensityRangePercentiles=_scale_percentiles,
-    NormalizeIntensity=lambda a: [NormalizeIntensity(a.get('nonzero', False), a.get('channel_wise', False),
-                                                     a.get('subtrahend'), a.get('divisor'))],
-                                                     ResizeWithPadOrCrop=_resized, CropForeground=_cropped)
+    NormalizeIntensity=_normalized, ResizeWithPadOrCrop=_resized, CropForeground=_cropped)
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #1ac9ba4e
 def _base(target):
@@ -508,15 +482,18 @@ def _preprocessing(config, key, skip_unknown):
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6976a211
 def _window(config, ndim, skip_unknown):
-    "Voxels of the sliding window; None where volumes are predicted whole"
+    "(voxels of the sliding window, value beyond the image's border); (None, 0) where volumes are predicted whole"
     found = config.at('inferer', 'validate::inferer')
     name = str(found.get('_target_')).split('.')[-1] if isinstance(found, dict) else None
-    if found is None or name == 'SimpleInferer': return None
+    if found is None or name == 'SimpleInferer': return None, 0.
     size = _list(found.get('roi_size'), ndim) if name in ('SlidingWindowInferer', 'SlidingWindowInfererAdapt') else []
-    if len(size) == ndim and all(isinstance(n, int) and n > 0 for n in size): return size
-    if skip_unknown: return None
+    fill = found.get('cval', 0.) if isinstance(found, dict) else 0.
+    whole = len(size) == ndim and all(isinstance(n, int) and n > 0 for n in size)
+    if whole and is_number(fill): return size, float(fill)
+    if skip_unknown: return None, 0.
     raise ModelError(f'{config.path}: inferer {str(found)[:100]!r} is not known: expected SimpleInferer, or '
-                     f'SlidingWindowInferer with a roi_size of {ndim} numbers; skip_unknown=True predicts '
+                     f'SlidingWindowInferer with a roi_size of {ndim} numbers, and a number as cval; '
+                     'skip_unknown=True predicts '
                      'volumes whole')
 
 def _output(config, n):
@@ -556,40 +533,52 @@ def _described(config, meta, network, skip_unknown):
         raise ModelError(f'{meta.path}: the output is {output.get("type")!r} of format {output.get("format")!r}; '
                          'expected a segmentation or a classification')
     task = 'segmentation' if segments else 'classification' if activation == 'softmax' else 'multilabel'
-    text = {k: v for k,v in ((k, meta.at(m)) for k,
-                             m in dict(name='name', description='description', authors='authors',
-                                       intended_use='intended_use', datasets='data_source').items())
-                                       if isinstance(v, str)}
-    metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items()
-               if isinstance(v, (int, float))}
+    told = dict(name='name', description='description', authors='authors', intended_use='intended_use',
+                datasets='data_source')
+    text = {k: v for k,v in ((k, meta.at(m)) for k,m in told.items()) if isinstance(v, str)}
+    metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items() if is_number(v)}
+    patch_size, fill = _window(config, len(shape), skip_unknown)
     return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments),
                     _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
-                    patch_size=_window(config, len(shape), skip_unknown), metrics=metrics, info=text,
+                    patch_size=patch_size, fill=fill, metrics=metrics, info=text,
                     versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
+
+
+def _model_in(config, meta, sketch, skip_unknown):
+    "The model that a bundle describes, ours or another's; its network is `sketch`, without memory"
+    own = meta.at('fastmonai')
+    try:
+        model = (model_from_json(sketch, own) if isinstance(own, dict)
+                 else _described(config, meta, sketch, skip_unknown))
+        check_without_memory(model)
+        return model
+    except ModelError: raise
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as e:
+        raise ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #efedd329
 def from_bundle(
-    folder, # A MONAI bundle, or its zip
-    device='cpu', # Where the network goes
-    weights=None, # File with the weights in the bundle; by default the one its configuration names, or models/model.pt
-    skip_unknown=False, # Go on without transforms that fastMONAI does not know?
+    folder:str|Path, # A MONAI bundle, or its zip
+    device:str|torch.device='cpu', # Where the network goes
+    # File with the weights in the bundle; by default the one its configuration names, or models/model.pt
+    weights:str|Path|None=None,
+    skip_unknown:bool=False, # Go on without transforms that fastMONAI does not know?
 )->MedModel: # For `inference` and fine-tuning
     """A model from a MONAI bundle, of which nothing is run: weights in a `.pt` are read by
     `torch.load(weights_only=True)`; FileNotFoundError or ModelError, one line, for what cannot be read"""
-    folder = Path(folder)
+    folder = folder_path(folder)
     if folder.is_file():
         with tempfile.TemporaryDirectory() as tmp:
             try: unpack(folder, tmp)
             except ArchiveError as e: raise ModelError(str(e)) from None
             return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))),
                                     Path(tmp)), device, weights, skip_unknown)
-    config, meta = _read(folder, 'configs/inference.json', 'configs/evaluate.json',
-                         'configs/train.json'), _read(folder, 'configs/metadata.json')
-    network = _network(config)
-    try:
-        model = _from_json(network, own) if isinstance(own := meta.at('fastmonai'),
-                                                       dict) else _described(config, meta, network, skip_unknown)
-    except (ValueError, TypeError, KeyError, AttributeError) as e:
-        raise e if isinstance(e, ModelError) else ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
-    _load_state(_weights_path(folder, config, weights), network)
+    config = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json')
+    meta, spec = _read(folder, 'configs/metadata.json'), _network_spec(config)
+    sketch = _built(config, spec, 'meta')
+    model = _model_in(config, meta, sketch, skip_unknown)
+    state = _state_of(_weights_path(folder, config, weights), sketch)
+    model.network = _built(config, spec)
+    model.network.load_state_dict(state)
+    model.network.eval()
     return model.to(device)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn, Tensor
+from torch import nn
 
+from ..images.geometry import per_axis
 from ..images.files import refuse_overwriting, writing
 from ..learning.networks import unwrapped
-from .med_model import MedModel, ModelError, model_of
-from .sharing import MAX_CONFIG, _check_types, _from_json, _to_json, _types
+from ..learning.vision_learner import Learner
+from ..learning.networks import first_output
+from .med_model import MedModel, ModelError, check_weights, model_of
+from .sharing import MAX_CONFIG, check_types, model_from_json, model_to_json
 
 # %% ../../nbs/models/05_onnx_export.ipynb #d716d13d
 class _Output(nn.Module):
@@ -29,21 +32,21 @@ class _Output(nn.Module):
             model.temperature,
         )
     def forward(self, image):
-        y = self.network(image)
-        y = y[0] if isinstance(y, (tuple, list)) else y
+        y = first_output(self.network(image))
         if self.activation is None: return y
         if self.temperature != 1: y = y/self.temperature
         return y.softmax(1) if self.activation == 'softmax' and y.shape[1] > 1 else y.sigmoid()
 
 # %% ../../nbs/models/05_onnx_export.ipynb #4561627c
+def _check_network(network): # ValueError for NaN among its weights
+    check_weights({k: v for k,v in unwrapped(network).state_dict().items() if isinstance(v, torch.Tensor)})
+
 _TRANSFORMERS = 'SwinUNETR', 'UNETR', 'ViT'
 
 def _example_size(model, size):
     "Voxels an axis of the image that is traced"
-    if size is not None: return [size]*model.ndim if isinstance(size, int) else list(size)
-    sizes = [t.size for t in model.preprocessing if hasattr(t, 'size')]
-    found = model.patch_size or (sizes[-1] if sizes else 64)
-    return [found]*model.ndim if isinstance(found, int) else list(found)
+    if size is None: size = model.input_size or 64
+    return list(per_axis(size, model.ndim, 'size'))
 
 def _shapes(model, free): # what may differ from the traced image: the batch, and each axis
     dynamic = torch.export.Dim.DYNAMIC
@@ -64,20 +67,24 @@ def _example(model, size, batch=2):
     return torch.randn(batch, model.channels, *size, generator=torch.Generator().manual_seed(0)).to(model.device)
 
 def _exported(network, model, size, free):
-    "The network as PyTorch's exported program"
+    "The network as PyTorch's exported program, without the paths of the files whose code was traced"
     with _quiet(), torch.no_grad():
-        return torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
+        program = torch.export.export(network, (_example(model, size),), dynamic_shapes=_shapes(model, free))
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            for key in ('stack_trace', 'from_node', 'torch_fn'): node.meta.pop(key, None)
+    return program
 
 # %% ../../nbs/models/05_onnx_export.ipynb #865d477e
 _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):
     "The model in JSON, without its network"
-    return _to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities,
+    return model_to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities,
                                   size=None if free else size)
 
 def _properties(d):
-    return dict(fastmonai=json.dumps(d), classes=json.dumps([c['name'] for c in d['classes']]),
+    return dict(fastmonai=json.dumps(d, allow_nan=False), classes=json.dumps([c['name'] for c in d['classes']]),
                 preprocessing=json.dumps(d['preprocessing']), patch_size=json.dumps(d['patch_size']),
                 output='probabilities' if d['probabilities'] else 'logits')
 
@@ -101,13 +108,27 @@ def _gap(session, network, x):
     got = session.run(None, {'image': x.cpu().numpy()})[0]
     return np.abs(got - want).max() / max(1, np.abs(want).max()) if got.shape == want.shape else math.inf
 
+def _graphs(graph): # it, or a function, and all graphs within
+    yield graph
+    for a in (a for node in graph.node for a in node.attribute):
+        for g in [*([a.g] if a.HasField('g') else ()), *a.graphs]: yield from _graphs(g)
+
+def _anonymous(proto):
+    "A graph without what the exporter tells of this computer: traces of the code, with its paths, and remarks"
+    inner = [*_graphs(proto.graph), *(g for f in proto.functions for g in _graphs(f))]
+    values = [v for g in inner for k in ('value_info', 'input', 'output', 'initializer') for v in getattr(g, k, ())]
+    for o in [proto, *inner, *(n for g in inner for n in g.node), *(v for v in values if not isinstance(v, str))]:
+        o.ClearField('doc_string')
+        if hasattr(o, 'metadata_props'): o.ClearField('metadata_props')
+    return proto
+
 def _graph(network, model, size, free, opset):
     "The bytes of a checked graph"
     onnx, _ = _onnx('onnx', 'onnxscript')
     with _quiet():
         program = torch.onnx.export(_exported(network, model, size, free), dynamo=True, opset_version=opset,
                                     input_names=['image'], output_names=['output'], external_data=False, verbose=False)
-    proto = program.model_proto
+    proto = _anonymous(program.model_proto)
     onnx.checker.check_model(proto, full_check=True)
     other = [2*n for n in size] if free else size
     gap = _gap(_session(proto.SerializeToString()), network, _example(model, other, 3))
@@ -116,18 +137,19 @@ def _graph(network, model, size, free, opset):
 
 # %% ../../nbs/models/05_onnx_export.ipynb #cb6c1dbc
 def to_onnx(
-    learn_or_model, # A `Learner`, or a `MedModel`
-    path, # Where to: `.onnx`
-    probabilities=False, # Write the activation into the graph? If not, its output is logits
-    size=None, # Voxels an axis of the image that is traced; by default the window's, or that of `PadOrCrop`
-    free=None, # May images have other sizes? None: where the network can
-    opset=18, # Version of ONNX's operations
+    learn_or_model:Learner|MedModel,
+    path:str|Path, # Where to: `.onnx`
+    probabilities:bool=False, # Write the activation into the graph? If not, its output is logits
+    size:int|list|None=None, # Voxels an axis of the image that is traced; None: a window's, or that of `PadOrCrop`
+    free:bool|None=None, # May images have other sizes? None: where the network can
+    opset:int=18, # Version of ONNX's operations
 )->Path: # `path`
     """Write the network as an ONNX graph, checked against the network on a batch of another size, with all that a
     prediction needs in its metadata"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.onnx': raise ValueError(f'{path}: expected a name that ends in .onnx')
     refuse_overwriting(path, getattr(unwrapped(model.network), 'path', None)) # the graph that the model itself runs
+    _check_network(model.network)
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     name, errors = type(unwrapped(model.network)).__name__, []
     for any_size in [True, False] if free is None and name not in _TRANSFORMERS else [bool(free)]:
@@ -163,15 +185,25 @@ def _read_onnx(path):
     try: proto = onnx.load_model_from_string(path.read_bytes())
     except Exception as e:
         raise ModelError(f'{path}: is no ONNX file, or is damaged: {" ".join(str(e).split())[:150]}') from None
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in _tensors(proto.graph)):
-        raise ModelError(f'{path}: takes weights from other files, which are not read: write it with its weights '
-                         'inside')
+    for t in _tensors(proto.graph):
+        if t.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelError(f'{path}: takes weights from other files, which are not read: write it with its weights '
+                             'inside')
+        if t.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
+            _check_tensor(t, path)
     return proto
+
+def _check_tensor(t, path): # ModelError for NaN, or for a tensor that is not as long as it says
+    from onnx.numpy_helper import to_array
+    try: values = to_array(t)
+    except (ValueError, TypeError) as e: raise ModelError(f'{path}: weight {t.name!r} is damaged: {e}') from None
+    if np.isnan(values).any():
+        raise ModelError(f'{path}: weight {t.name!r} holds NaN: the network would answer NaN to every image')
 
 class OnnxNetwork(nn.Module):
     "A network whose forward pass is an ONNX graph with one input and at least one output, of which it gives the first"
     def __init__(self,
-        path, # A file with its weights inside
+        path:str|Path, # A file with its weights inside
     ):
         super().__init__()
         path = Path(path)
@@ -203,44 +235,49 @@ def _read_description(path):
     if len(text) > MAX_CONFIG:
         raise ModelError(f'{path}: its metadata has {len(text):,} characters, expected at most {MAX_CONFIG:,}')
     try: d = json.loads(text)
-    except (json.JSONDecodeError, RecursionError): raise ModelError(f'{path}: its metadata is not JSON') from None
+    except (ValueError, RecursionError): # of JSON, and of numbers with thousands of digits
+        raise ModelError(f'{path}: its metadata is not JSON') from None
     if not isinstance(d, dict) or d.get('format_version') != _FORMAT_VERSION:
         raise ModelError(f'{path}: its metadata has version '
                          f'{str(d)[:50] if not isinstance(d, dict) else d.get("format_version")!r}, and this '
                          f'fastMONAI reads {_FORMAT_VERSION}: update it')
-    try: _check_types(d, _types | _own_types)
+    try: check_types({k: d[k] for k in _own_types if k in d}, _own_types)
     except ValueError as e: raise ModelError(f'{path}: its metadata: {e}') from None
     return d
 
 def from_onnx(
-    path, # What `to_onnx` wrote
+    path:str|Path, # What `to_onnx` wrote
 )->MedModel: # For prediction, on the CPU
     "A model whose network is an ONNX graph; FileNotFoundError or ModelError, one line, for what is not one"
     path = Path(path)
     d = _read_description(path)
     try:
-        return _from_json(OnnxNetwork(path), {k: d[k] for k in _types}
-                          | (dict(activation=None) if d['probabilities'] else {}))
-    except (ValueError, TypeError, RecursionError) as e:
-        raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())}') from None
+        network, own = OnnxNetwork(path), {k: v for k,v in d.items() if k not in _own_types}
+        model = model_from_json(network, own | (dict(activation=None) if d['probabilities'] else {}))
+        shape = network.session.get_outputs()[0].shape
+        if len(shape) > 1 and isinstance(shape[1], int): model.check_outputs(shape[1])
+        return model
+    except (ValueError, TypeError, RecursionError, OverflowError) as e:
+        raise e if isinstance(e, ModelError) else ModelError(f'{path}: {" ".join(str(e).split())[:500]}') from None
 
 # %% ../../nbs/models/05_onnx_export.ipynb #be86a97b
 def to_torch_export(
-    learn_or_model, # A `Learner`, or a `MedModel`
-    path, # Where to: `.pt2`
-    probabilities=False, # Write the activation into the graph?
-    size=None, # Voxels an axis of the image that is traced; by default the window's, or that of `PadOrCrop`
-    free=False, # May images have other sizes?
+    learn_or_model:Learner|MedModel,
+    path:str|Path, # Where to: `.pt2`
+    probabilities:bool=False, # Write the activation into the graph?
+    size:int|list|None=None, # Voxels an axis of the image that is traced; None: a window's, or that of `PadOrCrop`
+    free:bool=False, # May images have other sizes?
 )->Path: # `path`
     """Write the network as PyTorch's exported program, with a batch of any size. Load such a file only from whom you
     trust: `torch.export.load` can run code"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.pt2': raise ValueError(f'{path}: expected a name that ends in .pt2')
+    _check_network(model.network)
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     try: program = _exported(network, model, size, free)
     except Exception as e:
         raise ValueError(f'{type(unwrapped(model.network)).__name__} cannot be exported: '
                          f'{" ".join(str(e).split())[:300]}') from e
-    extra = {'fastmonai.json': json.dumps(_description(model, probabilities, size, free))}
+    extra = {'fastmonai.json': json.dumps(_description(model, probabilities, size, free), allow_nan=False)}
     with writing(path) as new, _quiet(): torch.export.save(program, new, extra_files=extra)
     return path

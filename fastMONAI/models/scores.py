@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..images.geometry import to_labels
 from ..learning.vision_metrics import calculate_dsc
-from .med_model import model_of
+from ..learning.vision_learner import Learner
+from .med_model import MedModel, model_of
 
 # %% ../../nbs/models/01_scores.ipynb #95fb211a
 def _interval(values, statistic=np.mean):
@@ -58,8 +59,8 @@ def _number_metrics(model, p, y):
 
 # %% ../../nbs/models/01_scores.ipynb #a24af198
 def validation_metrics(
-    learn, # A `Learner`
-    model=None, # Its `MedModel`, if there is one
+    learn:Learner,
+    model:MedModel|None=None, # its model, if there is one
 )->dict: # {name: {class or 'mean': {'value', 'low', 'high'}}}
     "Metrics of the validation items on the network's grid, each with its 95 percent bootstrap interval"
     model, dl = model or model_of(learn), learn.dls.valid

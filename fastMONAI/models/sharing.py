@@ -7,7 +7,8 @@ __all__ = ['INFO', 'FORMAT', 'FORMAT_VERSION', 'MAX_CONFIG', 'card_metadata', 'm
            'load_model', 'to_learner']
 
 # %% ../../nbs/models/02_sharing.ipynb #4e4564f9
-import hashlib, json, math, re, stat, os
+import hashlib, math, os, re, stat
+from collections.abc import Callable
 from dataclasses import fields, replace
 from html import escape
 from importlib.metadata import version
@@ -19,10 +20,11 @@ import numpy as np, pandas as pd
 import torch
 import yaml
 from fastcore.basics import listify
+from fastai.data.core import DataLoaders
 from fasttransform import Pipeline
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from monai.losses import DiceCELoss
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat, MSELossFlat
 
@@ -34,14 +36,15 @@ from ..data.data_checks import image_paths
 from ..learning.networks import build_network, network_spec, unwrapped
 from ..learning.vision_loss import CustomLoss
 from ..learning.vision_learner import Learner
-from .med_model import MedModel, model_of, ModelError, task_of, _opener
+from .med_model import MedModel, MAX_VOXELS, ModelError, check_weights, check_without_memory
+from .med_model import image_opener, is_number, model_of, task_of
 from .scores import validation_metrics
 
 # %% ../../nbs/models/02_sharing.ipynb #d2f1c78e
 def _headers(tls, n=200):
     "Headers of at most `n` images"
     fs = list(tls.tfms.fs)
-    get, items = Pipeline(fs[:_opener(fs)[0]]), tls.items
+    get, items = Pipeline(fs[:image_opener(fs)[0]]), tls.items
     picked = np.unique(np.linspace(0, len(items)-1, min(n, len(items))).astype(int)) if len(items) else []
     paths = [image_paths(get(items.iloc[i] if hasattr(items, 'iloc') else items[i])) for i in picked]
     return [read_header(p[0]) for p in paths if p]
@@ -76,6 +79,7 @@ _hub_tasks = dict(segmentation='image-segmentation', classification='image-class
                   multilabel='image-classification')
 
 def _check_info(info):
+    "`info`, if a card knows its keys"
     unknown = set(info) - set(INFO)
     if unknown: raise TypeError(f'{sorted(unknown)[0]!r} is nothing a model card knows; expected {", ".join(INFO)}')
     wrong = [k for k,v in info.items() if not (isinstance(v, str) or k in ('datasets', 'authors')
@@ -83,6 +87,9 @@ def _check_info(info):
     if wrong: raise TypeError(f'{wrong[0]} is a text, not {info[wrong[0]]!r}')
     return info
 
+
+
+# %% ../../nbs/models/02_sharing.ipynb #2a496502
 def card_metadata(
     model:MedModel, # A model with metrics
 )->dict:
@@ -90,8 +97,8 @@ def card_metadata(
     info, task = model.info, _hub_tasks.get(model.task, 'image-regression')
     names = listify(info.get('datasets'))
     data = ', '.join(names) or 'validation items'
-    metrics = [dict(type=k.lower(), name=k if c == 'mean' else f'{k}, {c}', value=round(v['value'], 4)) for k,
-               by in model.metrics.items() for c,v in by.items() if math.isfinite(v['value'])]
+    metrics = [dict(type=k.lower(), name=k if c == 'mean' else f'{k}, {c}', value=round(v['value'], 4))
+               for k,by in model.metrics.items() for c,v in by.items() if is_number(v['value'])]
     res = dict(library_name='fastmonai', license=info.get('license', '').lower() or None,
                pipeline_tag=_hub_tasks.get(model.task), datasets=[n for n in names if _hub_name.fullmatch(n)] or None,
                tags=['medical-imaging', f'{model.ndim}d', f'image-{model.task}'
@@ -110,7 +117,8 @@ def _metric_table(model):
     for name,by in model.metrics.items():
         for c,v in by.items():
             interval = '' if v.get('low') is None else f"{v['low']:.3f} to {v['high']:.3f}"
-            lines.append(f"| {name} | {c} | {v['value']:.3f} | {interval} |")
+            value = f"{v['value']:.3f}" if is_number(v['value']) else 'not defined'
+            lines.append(f"| {name} | {c} | {value} | {interval} |")
     return '\n'.join(lines)
 
 def _facts(model):
@@ -124,12 +132,10 @@ def _facts(model):
         words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
     return '\n\n'.join(words) or 'Not known.'
 
-_loading = "load_model('this folder')" # in a card; in that of a repository, the call that loads it from there
-
 def _times(values): return '×'.join(f'{v:g}' for v in values)
 
 def _input_words(model):
-    steps = ', '.join(map(repr, model.preprocessing)) or 'none'
+    steps = ', '.join(map(repr, transforms_from_specs(transforms_to_specs(model.preprocessing)))) or 'none'
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
     return (f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: "
             f"`{steps}`.{window} Network: `{network_spec(model.network)['name'].split('.')[-1]}`.")
@@ -141,6 +147,8 @@ def _classes_table(model):
 
 def model_card(
     model:MedModel, # A model with `info`, `metrics` and `training`
+    *,
+    loading:str="load_model('this folder')", # the call that loads it, as the card tells it
 )->str:
     "A card in Markdown, with the Hub's metadata at its top"
     info = model.info
@@ -152,7 +160,7 @@ def model_card(
                                                             'network.') if model.metrics else '*Not measured.*',
                 'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '')
                 + _facts(model),
-                'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {_loading}\nprediction "
+                'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {loading}\nprediction "
                                "= inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
                 'Authors': ', '.join(listify(info.get('authors'))) or told('authors'),
                 'Versions': ', '.join(f'{k} {v}' for k,v in model.versions.items())}
@@ -167,29 +175,56 @@ _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 _plain_fields = [f.name for f in fields(MedModel)
                  if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
 
-def _to_json(model):
+
+
+# %% ../../nbs/models/02_sharing.ipynb #919ae897
+def _defined(v):
+    "`v` with null, which JSON has, for NaN, which it has not"
+    if isinstance(v, dict): return {k: _defined(o) for k,o in v.items()}
+    if isinstance(v, (list, tuple)): return [_defined(o) for o in v]
+    return None if isinstance(v, float) and not math.isfinite(v) else v
+
+def model_to_json(
+    model:MedModel,
+)->dict:
     "A model as JSON has it, without its network"
+    plain = {k: getattr(model, k) for k in _plain_fields}
     return dict(preprocessing=transforms_to_specs(model.preprocessing),
                 postprocessing=transforms_to_specs(model.postprocessing),
-                classes=[dict(name=n, color=list(c)) for n,
-                         c in zip(model.classes, model.colors)]) | {k: getattr(model, k) for k in _plain_fields}
+                classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)]) | _defined(plain)
 
 def _config(model, sha256):
     return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network),
-                weights_sha256=sha256) | _to_json(model)
+                weights_sha256=sha256) | model_to_json(model)
 
-def _sha256(path):
+
+
+# %% ../../nbs/models/02_sharing.ipynb #43b35636
+def sha256_of(
+    path:str|Path, # of a file
+)->str:
+    "The file's SHA-256, in hexadecimal digits"
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
-def _weights(network):
-    "Weights for a file: on the CPU, no two sharing memory"
+def weights_of(
+    network:nn.Module, # perhaps wrapped
+)->dict[str,Tensor]:
+    "Weights for a file: on the CPU, no two sharing memory; ValueError for NaN, and for what is no tensor"
     state = unwrapped(network).state_dict()
     odd = [k for k,v in state.items() if not isinstance(v, Tensor)]
     if odd: raise ValueError(f'{odd[0]!r} of the network is no tensor and cannot be saved')
+    check_weights(state)
     return {k: v.detach().cpu().contiguous().clone() for k,v in state.items()}
 
-def _for_others(learn_or_model, metrics, info):
-    "What is given away of a model, as a copy: what is given stays as it is"
+
+
+# %% ../../nbs/models/02_sharing.ipynb #2997445c
+def model_for_others(
+    learn_or_model:Learner|MedModel,
+    metrics:dict|None, # None: a `Learner` is validated
+    info:dict, # see `INFO`
+)->MedModel:
+    "What is given away of a model, as a copy: what is given stays as it is. TypeError for an `info` no card knows"
     _check_info(info)
     model = replace(model_of(learn_or_model))
     network_spec(model.network) # a network that cannot be described is refused before it is validated
@@ -200,31 +235,57 @@ def _for_others(learn_or_model, metrics, info):
     model.info = model.info | info
     return model
 
+
+
+# %% ../../nbs/models/02_sharing.ipynb #46228e9f
+def _refuse_fastais(what, given):
+    "TypeError, which says what to call, for the arguments of fastai's function of the same name"
+    if given:
+        raise TypeError(f'{what}_model of fastMONAI takes a folder with all that a prediction needs; for weights alone '
+                        f'call learn.{what}(file), or fastai.learner.{what}_model')
+
+def folder_path(
+    folder:str|Path, # of a model; '~' is the user's own
+)->Path:
+    "A folder's path; ValueError for a name that no folder can have"
+    if not os.fspath(folder): raise ValueError("the folder's name is empty: give one, such as 'my-model'")
+    try:
+        path = Path(folder).expanduser()
+        os.stat(path)
+        return path
+    except RuntimeError:
+        raise ValueError(f'{folder}: there is no such user; write ./{folder} for a folder of that name') from None
+    except (FileNotFoundError, NotADirectoryError, PermissionError): return path
+    except (OSError, ValueError) as e: # too long, or with a null character
+        raise ValueError(f'{str(folder)[:100]!r}: no folder can have this name ({getattr(e, "strerror", e)})') from None
+
+MODEL_FILES = 'config.json', 'model.safetensors', 'README.md'
+
+# %% ../../nbs/models/02_sharing.ipynb #bbc80ca5
 def save_model(
-    learn_or_model, # A `Learner`, which is validated for the card, or a `MedModel`
-    folder, # Where to; made if needed. Files of an earlier model in it are replaced
-    metrics=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
+    learn_or_model:Learner|MedModel, # A `Learner`, which is validated for the card, or a `MedModel`
+    folder:str|Path, # Where to; made if needed. Files of an earlier model in it are replaced
+    metrics:dict|None=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
     # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
-    postprocessing=None,
-    temperature=None, # What logits are divided by, as `fit_temperature` gives
+    postprocessing:PostProcessing|list|None=None,
+    temperature:float|None=None, # What logits are divided by, as `fit_temperature` gives
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path:  # The folder
     """Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run. The
     folder is replaced as a whole, and other files in it stay. ValueError if it holds a README.md or a config.json of
-    something else"""
+    something else, for weights with NaN, and for a part of the model that cannot be described"""
+    _refuse_fastais('save', isinstance(learn_or_model, (str, os.PathLike)))
     folder = _free(folder)
-    model = _for_others(learn_or_model, metrics, info)
+    model = model_for_others(learn_or_model, metrics, info)
     if postprocessing is not None: model.postprocessing = listify(postprocessing)
     if temperature is not None: model = replace(model, temperature=temperature)
     _write(model, folder)
     return folder
 
-_FILES = 'config.json', 'model.safetensors', 'README.md'
-
 def _free(folder):
     "`folder` as a path, if no file in it that `save_model` would replace is of something else"
-    folder = Path(folder)
-    there = [n for n in _FILES if (folder/n).exists()]
+    folder = folder_path(folder)
+    there = [n for n in MODEL_FILES if (folder/n).exists()]
     try: ours = read_json(folder/'config.json').get('format') == FORMAT
     except (FileNotFoundError, ValueError): ours = 'model.safetensors' in there # of a model that was cut short
     if ours or not there: return folder
@@ -232,8 +293,8 @@ def _free(folder):
 
 def _write(model, folder):
     with writing(folder, folder=True) as new:
-        save_file(_weights(model.network), new/'model.safetensors')
-        write_json(new/'config.json', _config(model, _sha256(new/'model.safetensors')))
+        save_file(weights_of(model.network), new/'model.safetensors')
+        write_json(new/'config.json', _config(model, sha256_of(new/'model.safetensors')))
         write_text(new/'README.md', model_card(model))
 
 # %% ../../nbs/models/02_sharing.ipynb #7726f2c7
@@ -243,13 +304,24 @@ _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, c
               patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
 
-def _check_types(d, types):
+
+
+# %% ../../nbs/models/02_sharing.ipynb #3c75f24a
+def check_types(
+    d:dict,
+    types:dict, # {key: type, or types}
+):
     "ValueError where a key is unknown or missing, or its value of another type"
     if set(d) != set(types):
         raise ValueError(f'{"unknown" if set(d) - set(types) else "missing"} key {sorted(set(d) ^ set(types))[0]!r}')
-    wrong = next((k for k,t in types.items() if not isinstance(d[k], t)), None)
+    # a JSON true is a Python int
+    wrong = next((k for k,t in types.items()
+                  if not isinstance(d[k], t) or isinstance(d[k], bool) and t is not bool), None)
     if wrong: raise ValueError(f'{wrong} is {str(d[wrong])[:50]!r}')
 
+
+
+# %% ../../nbs/models/02_sharing.ipynb #06a625cc
 def model_file(
     folder:str|Path, # of a model
     name:str, # of a file in it: 'config.json', 'model.safetensors' or 'README.md'
@@ -281,90 +353,146 @@ def model_file(
 
 _commit = re.compile('[0-9a-f]{40}')
 
-def _read_config(path):
-    "The configuration, in JSON of this version"
+
+
+# %% ../../nbs/models/02_sharing.ipynb #ebb20339
+def read_config(
+    path:Path, # of a model's config.json
+)->dict:
+    "The configuration, in JSON of this version; FileNotFoundError, or ModelError for what is none"
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
-    try: d = json.loads(path.read_text(encoding='utf-8'))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ModelError(f'{path}: is not JSON') from None
-    if isinstance(d, dict): d.setdefault('fill', 0.) # of models that were saved before there was one
-    if not isinstance(d, dict) or d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
+    d = read_json(path, error=ModelError, max_bytes=MAX_CONFIG)
+    d.setdefault('fill', 0.) # of models that were saved before there was one
+    if d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
     if d.get('format_version') != FORMAT_VERSION:
-        raise ModelError(f'{path}: its format has version {d.get("format_version")!r}, and this fastMONAI reads '
-                         f'{FORMAT_VERSION}: update it')
-    try: _check_types(d, _file_types | _types)
+        raise ModelError(f'{path}: its format has version {str(d.get("format_version"))[:50]}, and this fastMONAI '
+                         f'reads {FORMAT_VERSION}: update it')
+    try: check_types(d, _file_types | _types)
     except ValueError as e: raise ModelError(f'{path}: {e}') from None
     return d
 
+
+
+# %% ../../nbs/models/02_sharing.ipynb #54eb7ca3
+def _numbers(v):
+    "All numbers in nested lists and dictionaries"
+    if isinstance(v, dict): v = list(v.values())
+    if isinstance(v, list): return [n for o in v for n in _numbers(o)]
+    return [v] if isinstance(v, (int, float)) else []
+
+def _is_class(c):
+    return (isinstance(c, dict) and set(c) == {'name', 'color'} and isinstance(c['name'], str)
+            and isinstance(c['color'], list) and len(c['color']) == 3
+            and all(isinstance(v, int) and 0 <= v <= 255 for v in c['color']))
+
+def _is_metric(v):
+    value = v.get('value', 'none') if isinstance(v, dict) else 'none'
+    return (isinstance(v, dict) and set(v) <= {'value','low','high'}
+            and (value is None or value != value or is_number(value))
+            and all(v.get(k) is None or is_number(v[k]) for k in ('low', 'high')))
+
+def _check_opening(opening):
+    if set(opening) - {'nonfinite', 'grids'}:
+        raise ValueError(f'opening knows nonfinite and grids, not {sorted(opening)}')
+    nonfinite = opening.get('nonfinite', 'error')
+    if nonfinite not in ('error', 'keep') and not is_number(nonfinite):
+        raise ValueError(f"nonfinite is 'error', 'keep' or a number, not {str(nonfinite)[:50]!r}")
+    if opening.get('grids', 'error') not in ('resample', 'error'):
+        raise ValueError(f"grids is 'resample' or 'error', not {str(opening['grids'])[:50]!r}")
+
 def _check_details(d):
     "ValueError where a value is not what it should be"
-    ok = lambda c: (
-        isinstance(c, dict)
-        and set(c) == {'name', 'color'}
-        and isinstance(c['name'], str)
-        and isinstance(c['color'], list)
-        and len(c['color']) == 3
-        and all(isinstance(v, int) and 0 <= v <= 255 for v in c['color'])
-    )
-    if not all(map(ok, d['classes'])): raise ValueError('classes are {"name": …, "color": [r, g, b]}')
-    if set(d['opening']) - {'nonfinite', 'grids'}:
-        raise ValueError(f'opening knows nonfinite and grids, not {sorted(d["opening"])}')
-    for by in d['metrics'].values():
-        if not (isinstance(by, dict) and all(isinstance(v, dict) and set(v) <= {'value','low','high'}
-                                             and isinstance(v.get('value'), (int, float)) for v in by.values())):
-            raise ValueError('metrics are {name: {class: {"value": …, "low": …, "high": …}}}')
+    if not all(map(_is_class, d['classes'])): raise ValueError('classes are {"name": …, "color": [r, g, b]}')
+    _check_opening(d['opening'])
+    if not all(isinstance(by, dict) and all(map(_is_metric, by.values())) for by in d['metrics'].values()):
+        raise ValueError('metrics are {name: {class: {"value": …, "low": …, "high": …}}}')
+    for key in ('preprocessing', 'postprocessing', 'training'):
+        odd = next((n for n in _numbers(d[key]) if n == n and not -1e9 <= n <= 1e9), None)
+        if odd is not None: raise ValueError(f'{key} has a number over 1,000,000,000: {odd:.3g}'
+                                             if isinstance(odd, float) else f'{key} has a number over 1,000,000,000')
     _check_info(d['info'])
 
-def _from_json(network, d):
-    "The model that `_to_json` described; ValueError or TypeError for anything else"
-    d = {'fill': 0.} | d
-    _check_types(d, _types)
-    _check_details(d)
-    return MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']],
-                    preprocessing=transforms_from_specs(d['preprocessing']),
-                    postprocessing=list(PostProcessing.from_spec(d['postprocessing'])),
-                    **{k: d[k] for k in _plain_fields})
 
-# %% ../../nbs/models/02_sharing.ipynb #3c75f24a
-def _max_weights(network):
-    """Bytes of a file with the weights of `network`, with names and shapes, at most; generous, so that weights of
+
+# %% ../../nbs/models/02_sharing.ipynb #92f931e9
+def _value(v): return v | dict(value=math.nan) if v['value'] is None else v
+
+def model_from_json(
+    network:nn.Module,
+    d:dict, # what `model_to_json` gave
+)->MedModel:
+    "The model that JSON describes; ValueError or TypeError for anything else"
+    d = {'fill': 0.} | d
+    check_types(d, _types)
+    _check_details(d)
+    plain = {k: d[k] for k in _plain_fields}
+    plain['metrics'] = {k: {c: _value(v) for c,v in by.items()} for k,by in d['metrics'].items()}
+    model = MedModel(network, classes=[c['name'] for c in d['classes']], colors=[c['color'] for c in d['classes']],
+                     preprocessing=transforms_from_specs(d['preprocessing']),
+                     postprocessing=list(PostProcessing.from_spec(d['postprocessing'])), **plain)
+    if math.prod(model.input_size or [1])*model.channels > MAX_VOXELS:
+        raise ValueError(f'images of {model.input_size} voxels are larger than {MAX_VOXELS:,} in all')
+    return model
+
+# %% ../../nbs/models/02_sharing.ipynb #d51a0537
+def max_weights(
+    network:nn.Module, # it may be without memory
+)->int: # bytes
+    """The most that a file with the weights of `network` takes, with names and shapes; generous, so that weights of
     another network get their own error"""
     return 2*sum(v.numel()*v.element_size() + 1000 for v in network.state_dict().values()) + 2**20
 
-def _load_weights(path, network):
-    "Put the weights of a safetensors file into `network`, if they are that network's"
-    path = model_file(path.parent, path.name, max_bytes=_max_weights(network))
-    wanted = {k: (list(v.shape), str(v.dtype)) for k,v in network.state_dict().items()}
+def check_shapes(
+    path:Path, # of the file with the weights, for the error
+    found:dict, # {name: shape} of weights
+    network:nn.Module, # it may be without memory
+):
+    "ModelError unless the weights in a file have the names and shapes of those of `network`"
+    wanted = {k: list(v.shape) for k,v in network.state_dict().items()}
+    if set(found) != set(wanted):
+        raise ModelError(f'{path}: {"unknown" if set(found) - set(wanted) else "missing"} weight '
+                         f'{sorted(set(found) ^ set(wanted))[0]!r}: it does not belong to this network')
+    wrong = next((k for k,shape in wanted.items() if list(found[k]) != shape), None)
+    if wrong: raise ModelError(f'{path}: weight {wrong!r} has shape {list(found[wrong])}, expected {wanted[wrong]}')
+
+def _read_weights(path, sketch, sha256):
+    "The weights of a safetensors file whose header declares those of `sketch`"
+    path = model_file(path.parent, path.name, max_bytes=max_weights(sketch))
     try:
         with safe_open(path, 'pt') as f:
-            found = set(f.keys())
-            if found != set(wanted):
-                raise ModelError(f'{path}: {"unknown" if found - set(wanted) else "missing"} weight '
-                                 f'{sorted(found ^ set(wanted))[0]!r}: it does not belong to this network')
-            for k,(shape,_) in wanted.items():
-                if f.get_slice(k).get_shape() != shape:
-                    raise ModelError(f'{path}: weight {k!r} has shape {f.get_slice(k).get_shape()}, expected {shape}')
-            network.load_state_dict({k: f.get_tensor(k) for k in wanted})
-    except SafetensorError as e:
-        raise ModelError(f'{path}: is no safetensors file, or is damaged: {" ".join(str(e).split())[:200]}') from None
+            check_shapes(path, {k: f.get_slice(k).get_shape() for k in f.keys()}, sketch)
+            if sha256_of(path) != sha256:
+                raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs): save '
+                                 'the model again')
+            state = {k: f.get_tensor(k) for k in f.keys()}
+        check_weights(state)
+        return state
+    except ModelError: raise
+    except (SafetensorError, ValueError) as e:
+        what = '' if isinstance(e, ValueError) else 'is no safetensors file, or is damaged: '
+        raise ModelError(f'{path}: {what}{" ".join(str(e).split())[:200]}') from None
 
+# %% ../../nbs/models/02_sharing.ipynb #7cd5b404
 def load_model(
-    folder, # What `save_model` wrote
-    device='cpu', # Where the network goes
+    folder:str|Path, # What `save_model` wrote
+    device:str|torch.device='cpu', # Where the network goes
+    *fastais, **more, # Of fastai's function of this name: refused
 )->MedModel:
     """A model for `inference`; FileNotFoundError or ModelError, one line, for what is not one. Nothing of the folder
-    is run"""
-    folder = Path(folder)
-    d = _read_config(folder/'config.json')
+    is run, and no memory is taken before the file's weights are known to be this network's"""
+    _refuse_fastais('load', fastais or more or isinstance(device, nn.Module))
+    folder = folder_path(folder)
+    d = read_config(folder/'config.json')
     try:
-        network = build_network(d['network'])
-        model = _from_json(network, {k: d[k] for k in _types})
-    except (ValueError, TypeError, RecursionError) as e:
-        raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())}') from None
-    _load_weights(folder/'model.safetensors', network)
-    if _sha256(folder/'model.safetensors') != d['weights_sha256']:
-        raise ModelError(f'{folder/"model.safetensors"}: is not the file that config.json was written with (its '
-                         'hash differs): save the model again')
+        sketch = build_network(d['network'], device='meta')
+        model = model_from_json(sketch, {k: d[k] for k in _types})
+        check_without_memory(model)
+    except (ValueError, TypeError, RecursionError, OverflowError) as e:
+        raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())[:500]}') from None
+    state = _read_weights(folder/'model.safetensors', sketch, d['weights_sha256'])
+    model.network = build_network(d['network'])
+    model.network.load_state_dict(state)
+    model.network.eval()
     return model.to(device)
 
 # %% ../../nbs/models/02_sharing.ipynb #f3a229fb
@@ -393,7 +521,7 @@ def _n_outputs(model, dls):
         return now, now if codes is None or len(codes) == len(model.classes) else len(codes)
     return now, len(dls.vocab) if model.task != 'regression' else torch.as_tensor(dls.train_ds[0][1]).numel()
 
-# %% ../../nbs/models/02_sharing.ipynb #4a32b7c5
+# %% ../../nbs/models/02_sharing.ipynb #f78eebc9
 def _usual_loss(model, n):
     "The usual loss of the task of `model`, for `n` outputs"
     if model.task != 'segmentation':
@@ -403,12 +531,13 @@ def _usual_loss(model, n):
                       else DiceCELoss(sigmoid=True))
 
 def to_learner(
-    model, # A `MedModel`, or the folder that `save_model` wrote
-    dls, # Loaders to go on with
-    loss_func=None, # By default the usual one of the task
+    model:MedModel|str|Path, # A model, or the folder that `save_model` wrote
+    dls:DataLoaders, # Loaders to go on with
+    loss_func:Callable|None=None, # By default the usual one of the task
     **kwargs, # As for `Learner`: `metrics`, `lr`, `precision`, …
 )->Learner:
-    "A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes"
+    """A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes; ValueError where
+    `dls` sets another task. It warns where the loaders prepare images in another way than the model's"""
     model = load_model(model) if isinstance(model, (str, Path)) else model
     if task_of(dls) != model.task:
         raise ValueError(f'the model does {model.task}, and the loaders are for {task_of(dls)}')
