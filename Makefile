@@ -13,7 +13,7 @@ help:  ## show this list
 # uv installs in seconds what takes pip minutes; where there is none, pip does. Both compile, so that a first import is quick
 $(READY): settings.ini setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo,hub,dicom,onnx,serve]' || $(BIN)/python -m pip install -e '.[dev,demo,hub,dicom,onnx,serve]'
+	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo,ixi,hub,dicom,onnx,serve]' || $(BIN)/python -m pip install -e '.[dev,demo,ixi,hub,dicom,onnx,serve]'
 	touch $@
 
 .venv: $(READY)  ## make the environment, again when its requirements have changed

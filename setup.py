@@ -29,7 +29,8 @@ setup(
                  'Topic :: Scientific/Engineering :: Medical Science Apps.'],
     python_requires='>=' + settings['min_python'],
     install_requires=lines('requirements'),
-    extras_require={extra: lines(f'{extra}_requirements') for extra in ('demo', 'hub', 'dicom', 'onnx', 'serve', 'dev', 'docs')},
+    extras_require={extra: lines(f'{extra}_requirements')
+                    for extra in ('demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve', 'dev', 'docs')},
     packages=find_packages(include=['fastMONAI*']),
     entry_points={'console_scripts': [settings['console_scripts']], 'nbdev': ['fastMONAI = fastMONAI._modidx:d']},
 )

@@ -46,7 +46,7 @@ became = [
      'a DICOM SEG on the frame of reference of the series; `inference(model, series, "seg.dcm")` writes it too'),
     ('load_model_resources, load_system_resources', 'load_model(folder)', ''),
     ('inference_from_config, predict_from_config', 'inference(model, file)', ''),
-    ('MURLs', 'Source', 'every download takes `source=`: a mirror, a file, another hash'),
+    ('MURLs, Source', 'DownloadSource', 'every download takes `source=`: a mirror, a file, another hash'),
 ]
 
 # %% ../nbs/migration.ipynb #4329c59f

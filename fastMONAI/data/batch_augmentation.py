@@ -19,25 +19,18 @@ from fastai.callback.mixup import CutMix, MixHandler
 from fastcore.basics import noop, patch
 from nibabel.orientations import io_orientation
 
-from ..images.geometry import spacing_of, Geometry
+from ..images.geometry import spacing_of
 from .preprocessing import transform_from_spec, _no_image, _positive
-from fastMONAI.data.vision_augmentation import (
-    RandomCutout,
-    RandomTransform,
-    _array_axes,
-    _axis_pairs,
-    _int_axes,
-    _interval,
-    _named_axes,
-    _probability,
-)
-from .vision_augmentation import left_right_axis, swap_channels, swap_labels, _swap, _with_swap
+from .vision_augmentation import array_axes, as_interval, as_probability, axis_numbers, AXIS_PAIRS
+from .vision_augmentation import left_right_axis, named_axes, RandomCutout, RandomTransform, swap_channels
+from .vision_augmentation import swap_labels, swap_pairs, with_swap
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #bc5075f3
-# A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
-def first_batch(o):
-    "The first batch of images (or masks) in `o`; an error if there is none, or if it is a single item"
+def first_batch(
+    o, # A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
+)->MedBase:
+    "The first batch of images (or masks) in `o`; TypeError if there is none, ValueError for a single item"
     if type(o) is Tensor: o = MedImage(o)
     x = next((i for i in (o if isinstance(o, (tuple, list)) else [o]) if isinstance(i, MedBase)), None)
     if x is None: raise TypeError(_no_image(o))
@@ -126,8 +119,8 @@ class BatchBrightness(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.scale_range, self.shift = _interval(scale_range,
-                                                 'scale_range'), _interval(shift, 'shift', low=lambda v: -v)
+        self.scale_range = as_interval(scale_range, 'scale_range')
+        self.shift = as_interval(shift, 'shift', low=lambda v: -v)
     def draw_items(self, o, items):
         return dict(scale=_uniform(self.scale_range, len(items)), shift=_uniform(self.shift, len(items)))
     def on_images(self, x, params, spacing):
@@ -195,7 +188,7 @@ def _rotations(degrees):
         turns[a,:,i,i], turns[a,:,j,j], turns[a,:,j,i], turns[a,:,i,j] = cos[:,a], cos[:,a], sin[:,a], -sin[:,a]
     return turns[2] @ turns[0] @ turns[1]
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #c79653a8
+# %% ../../nbs/data/07_batch_augmentation.ipynb #5c4125c9
 class BatchAffine(_Part):
     "Rotate, scale, shear and translate image (linear) and mask (nearest) about the centre: `RandomAffine` of a batch"
     part = 'affine'
@@ -210,7 +203,7 @@ class BatchAffine(_Part):
     ):
         super().__init__(p)
         self.scales, self.degrees, self.translation, self.isotropic = scales, degrees, translation, isotropic
-        self.shear, self.dim2 = _interval(shear, 'shear', low=lambda v: -v), _dim2(dim2)
+        self.shear, self.dim2 = as_interval(shear, 'shear', low=lambda v: -v), _dim2(dim2)
         self.ranges = _sextet(scales, 'scales', 1), _sextet(degrees, 'degrees'), _sextet(translation, 'translation')
         if self.ranges[0].min() <= 0: raise ValueError(f'scales must be positive factors, not {scales!r}')
         if isotropic and np.size(scales) > 2: raise ValueError(f'isotropic takes one range of scales, not {scales!r}')
@@ -251,16 +244,16 @@ class BatchFlip(_Part):
         swap:list|str=None, # As for `RandomFlip`: labels (or channels) that change places with left and right
     ):
         super().__init__(p)
-        self.axes, self.flip_probability, self.swap = axes, _probability(flip_probability,
-                                                                         'flip_probability'), _swap(swap)
-        _named_axes(axes)
+        self.axes, self.swap = axes, swap_pairs(swap)
+        self.flip_probability = as_probability(flip_probability, 'flip_probability')
+        named_axes(axes)
     def draw_items(self, o, items):
-        x, names = first_batch(o), _named_axes(self.axes)
-        everywhere = set(_axis_pairs) <= set(names)                       # spares a look at each item's orientation
-        may = _rows_of(range(x.ndim-2) if everywhere else _array_axes(names, x[i]) for i in items.tolist())
+        x, names = first_batch(o), named_axes(self.axes)
+        everywhere = set(AXIS_PAIRS) <= set(names)                       # spares a look at each item's orientation
+        may = _rows_of(range(x.ndim-2) if everywhere else array_axes(names, x[i]) for i in items.tolist())
         if self.swap == 'leave_out': may &= ~_rows_of([left_right_axis(x[i])] for i in items.tolist())
         return dict(axes=may & (torch.rand(len(items), 3) < self.flip_probability))
-    def for_sides(self, swap): return _with_swap(self, swap)
+    def for_sides(self, swap): return with_swap(self, swap)
     def from_items(self, o, params):
         items, given = _given(o, params)
         return dict(items=items, axes=_rows_of(p['axes'] for p in given))
@@ -308,16 +301,15 @@ class BatchElastic(_Part):
             points[flat, ..., axis] = 0                                   # and within them
         return dict(control_points=points)
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #9c00fb4e
-@patch
-def from_items(self:BatchElastic, o, params):
-    items, given = _given(o, params)
-    if not given: return dict(items=items)
-    x = first_batch(o)
-    frames = _frames(x, items, torch.zeros(len(items), dtype=torch.bool))
-    return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f) for p,
-                                                         f in zip(given, frames.numpy())]))
+    def from_items(self, o, params):
+        items, given = _given(o, params)
+        if not given: return dict(items=items)
+        x = first_batch(o)
+        frames = _frames(x, items, torch.zeros(len(items), dtype=torch.bool))
+        return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f) for p,
+                                                             f in zip(given, frames.numpy())]))
 
+# %% ../../nbs/data/07_batch_augmentation.ipynb #9c00fb4e
 def _on_array_axes(points, frame):
     "Control points along left, posterior, superior, with displacements in these directions, along the array's axes"
     to_lps = np.diag([-1,-1,1]) @ frame / np.linalg.norm(frame, axis=0)
@@ -466,71 +458,66 @@ class BatchSpatial(BatchTransform):
                  for k in ('affine', 'elastic', 'flip')}
         return dict(name='BatchSpatial', args=dict(parts, default_pad_value=self.default_pad_value))
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #02d8d87e
-@patch
-def _move(self:BatchSpatial, o, linear, shift, bend):
-    xs = []
-    _map_batch(o, *[xs.append]*2)
-    if len({(len(x), *x.shape[2:]) for x in xs}) > 1:
-        raise ValueError('images and masks of a batch must lie on one grid to be moved together; found the '
-                         f'shapes {[tuple(x.shape) for x in xs]}')
-    signs = linear.diagonal(dim1=1, dim2=2).sign()
-    exact = ((linear - torch.diag_embed(signs)).abs().amax((1,2)) < 1e-7) & (shift.abs().amax(1) < 1e-6)
-    if bend is not None: exact &= (bend == 0).flatten(1).all(1)
-    flipped = exact & (signs < 0).any(1)
-    if not (flipped | ~exact).any(): return o
-    outs = [torch.empty_like(t) if (flipped | ~exact).all() else t.clone() for t in (x.as_subclass(Tensor) for x in xs)]
-    for axes in signs[flipped].unique(dim=0):
-        self._flip_items(xs, outs, flipped & (signs == axes).all(1), (axes < 0).nonzero()[:,0])
-    self._warp_items(xs, outs, (~exact).nonzero()[:,0], linear, shift, bend)
-    new = iter(x.new_grid(out, x.affine) for x,out in zip(xs, outs))
-    return _map_batch(o, *[lambda x: next(new)]*2)
+    def _move(self, o, linear, shift, bend):
+        xs = []
+        _map_batch(o, *[xs.append]*2)
+        if len({(len(x), *x.shape[2:]) for x in xs}) > 1:
+            raise ValueError('images and masks of a batch must lie on one grid to be moved together; found the '
+                             f'shapes {[tuple(x.shape) for x in xs]}')
+        signs = linear.diagonal(dim1=1, dim2=2).sign()
+        exact = ((linear - torch.diag_embed(signs)).abs().amax((1,2)) < 1e-7) & (shift.abs().amax(1) < 1e-6)
+        if bend is not None: exact &= (bend == 0).flatten(1).all(1)
+        flipped = exact & (signs < 0).any(1)
+        if not (flipped | ~exact).any(): return o
+        outs = [torch.empty_like(t) if (flipped | ~exact).all() else t.clone()
+                for t in (x.as_subclass(Tensor) for x in xs)]
+        for axes in signs[flipped].unique(dim=0):
+            self._flip_items(xs, outs, flipped & (signs == axes).all(1), (axes < 0).nonzero()[:,0])
+        self._warp_items(xs, outs, (~exact).nonzero()[:,0], linear, shift, bend)
+        new = iter(x.new_grid(out, x.affine) for x,out in zip(xs, outs))
+        return _map_batch(o, *[lambda x: next(new)]*2)
 
-@patch
-def _flip_items(self:BatchSpatial, xs, outs, which, axes):
-    for _,rows in _chunks(which.nonzero()[:,0], outs[0].device):
-        for x,out in zip(xs, outs): out[rows] = x.as_subclass(Tensor)[rows].flip([a+2 for a in axes.tolist()])
+    def _flip_items(self, xs, outs, which, axes):
+        for _,rows in _chunks(which.nonzero()[:,0], outs[0].device):
+            for x,out in zip(xs, outs): out[rows] = x.as_subclass(Tensor)[rows].flip([a+2 for a in axes.tolist()])
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #1f98bd8a
-@patch
-def _swap_sides(self:BatchSpatial, o, params):
-    "`o` with the labels of left and right exchanged in the masks of the items that were mirrored"
-    pairs, drawn = getattr(self.flip, 'swap', None), params.get('flip', {'items': ()})
-    if not isinstance(pairs, list) or not pairs or not len(drawn['items']): return o
-    x = first_batch(o)
-    axis = {i: left_right_axis(x[i]) for i in drawn['items'].tolist()}
-    items = [i for (i,a),flipped in zip(axis.items(), drawn['axes'].tolist()) if a is not None and flipped[a]]
-    def _swapped(mask):
-        out = mask.as_subclass(Tensor).clone()
-        for i in items: out[i] = swap_channels(out[i], pairs) if out.shape[1] > 1 else swap_labels(out[i], pairs)
-        return mask.new_grid(out, mask.affine)
-    return _map_batch(o, noop, _swapped) if items else o
+    def _swap_sides(self, o, params):
+        "`o` with the labels of left and right exchanged in the masks of the items that were mirrored"
+        pairs, drawn = getattr(self.flip, 'swap', None), params.get('flip', {'items': ()})
+        if not isinstance(pairs, list) or not pairs or not len(drawn['items']): return o
+        x = first_batch(o)
+        axis = {i: left_right_axis(x[i]) for i in drawn['items'].tolist()}
+        items = [i for (i,a),flipped in zip(axis.items(), drawn['axes'].tolist()) if a is not None and flipped[a]]
+        def _swapped(mask):
+            out = mask.as_subclass(Tensor).clone()
+            for i in items: out[i] = swap_channels(out[i], pairs) if out.shape[1] > 1 else swap_labels(out[i], pairs)
+            return mask.new_grid(out, mask.affine)
+        return _map_batch(o, noop, _swapped) if items else o
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #e8a7e533
-@patch
-def _warp_items(self:BatchSpatial, xs, outs, items, linear, shift, bend):
-    flat, device = outs[0].ndim == 4, outs[0].device
-    shape = (1, *outs[0].shape[2:]) if flat else tuple(outs[0].shape[2:])
-    if flat:                                                              # the plane's normal becomes the first axis
-        order = [2,0,1]
-        linear, shift = linear[:,order][:,:,order], shift[:,order]
-        bend = None if bend is None else bend[:,order].permute(0,1,4,2,3)
-    linear, shift, bend = linear[items], shift[items], None if bend is None else bend[items]
-    for rows,there in _chunks(items, device):
-        bent = None if bend is None or (bend[rows] == 0).all() else bend[rows]
-        ins = [x.as_subclass(Tensor)[there].float().reshape(-1, x.shape[1], *shape).contiguous() for x in xs]
-        news = [o[there] if isinstance(there, slice) else torch.empty_like(i, dtype=o.dtype) for o,i in zip(outs, ins)]
-        fills = [None if isinstance(x, MedMask) else self._fill(i) for x,i in zip(xs, ins)]
-        with torch.autocast(device.type, enabled=False):
-            _sample(ins, [o.view(i.shape) for o,i in zip(news, ins)], fills,
-                    _Positions(linear[rows], shift[rows], bent, shape, device))
-        if not isinstance(there, slice):
-            for out,new in zip(outs, news): out[there] = new.view(-1, *out.shape[1:])
+    def _warp_items(self, xs, outs, items, linear, shift, bend):
+        flat, device = outs[0].ndim == 4, outs[0].device
+        shape = (1, *outs[0].shape[2:]) if flat else tuple(outs[0].shape[2:])
+        # the plane's normal becomes the first axis
+        if flat:
+            order = [2,0,1]
+            linear, shift = linear[:,order][:,:,order], shift[:,order]
+            bend = None if bend is None else bend[:,order].permute(0,1,4,2,3)
+        linear, shift, bend = linear[items], shift[items], None if bend is None else bend[items]
+        for rows,there in _chunks(items, device):
+            bent = None if bend is None or (bend[rows] == 0).all() else bend[rows]
+            ins = [x.as_subclass(Tensor)[there].float().reshape(-1, x.shape[1], *shape).contiguous() for x in xs]
+            news = [o[there] if isinstance(there, slice) else torch.empty_like(i, dtype=o.dtype) for o,
+                    i in zip(outs, ins)]
+            fills = [None if isinstance(x, MedMask) else self._fill(i) for x,i in zip(xs, ins)]
+            with torch.autocast(device.type, enabled=False):
+                _sample(ins, [o.view(i.shape) for o,i in zip(news, ins)], fills,
+                        _Positions(linear[rows], shift[rows], bent, shape, device))
+            if not isinstance(there, slice):
+                for out,new in zip(outs, news): out[there] = new.view(-1, *out.shape[1:])
 
-@patch
-def _fill(self:BatchSpatial, x): # (n, C or 1)
-    if self.default_pad_value == 'minimum': return x.flatten(2).amin(2)
-    return torch.full((len(x), 1), float(self.default_pad_value), device=x.device)
+    def _fill(self, x): # (n, C or 1)
+        if self.default_pad_value == 'minimum': return x.flatten(2).amin(2)
+        return torch.full((len(x), 1), float(self.default_pad_value), device=x.device)
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #dafe72c4
 def _range(x): # (n, C, …): the smallest and the largest value of each channel
@@ -544,7 +531,7 @@ class BatchGamma(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.log_gamma = _interval(log_gamma, 'log_gamma', low=lambda v: -v)
+        self.log_gamma = as_interval(log_gamma, 'log_gamma', low=lambda v: -v)
     def draw_items(self, o, items):
         return dict(gamma=_uniform(self.log_gamma, len(items), first_batch(o).shape[1]).exp())
     def on_images(self, x, params, spacing):
@@ -552,6 +539,7 @@ class BatchGamma(BatchTransform):
         span = torch.where(hi > lo, hi - lo, 1)
         return x.sub_(lo).div_(span).pow_(_column(params['gamma'], x)).mul_(span).add_(lo)
 
+# %% ../../nbs/data/07_batch_augmentation.ipynb #9381de3a
 class BatchContrast(BatchTransform):
     "Multiply the distance from each channel's mean by a random factor, within the channel's range"
     def __init__(self,
@@ -559,13 +547,13 @@ class BatchContrast(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.factor_range = _interval(factor_range, 'factor_range')
+        self.factor_range = as_interval(factor_range, 'factor_range')
     def draw_items(self, o, items): return dict(factor=_uniform(self.factor_range, len(items)))
     def on_images(self, x, params, spacing):
         (lo, hi), mean = _range(x), _column(x.flatten(2).mean(2), x)
         return x.sub_(mean).mul_(_column(params['factor'], x)).add_(mean).clamp_(lo, hi)
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #8c834c09
+# %% ../../nbs/data/07_batch_augmentation.ipynb #33af705e
 class BatchNoise(BatchTransform):
     "Add Gaussian noise: `RandomNoise` of a batch"
     def __init__(self,
@@ -574,7 +562,7 @@ class BatchNoise(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.mean, self.std = _interval(mean, 'mean', low=lambda v: -v), _interval(std, 'std', low=lambda v: 0)
+        self.mean, self.std = as_interval(mean, 'mean', low=lambda v: -v), as_interval(std, 'std', low=lambda v: 0)
         if self.std[0] < 0: raise ValueError(f'std must not be negative, not {std!r}')
     def draw_items(self, o, items):
         n = len(items)
@@ -633,7 +621,7 @@ class BatchBlur(BatchTransform):
             x = _along(x, axis, std > 0, _gaussians(std, n))
         return x
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #fb0e58b2
+# %% ../../nbs/data/07_batch_augmentation.ipynb #dea64efd
 def _thickened(factors, n):
     """Lines of `n` voxels sampled `factors` (N,) times as coarsely, by the nearest voxel, and blended back: as
     `RandomAnisotropy` does"""
@@ -657,7 +645,7 @@ class BatchAnisotropy(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.axes, self.downsampling = _int_axes(axes), _interval(downsampling, 'downsampling', low=lambda v: 1)
+        self.axes, self.downsampling = axis_numbers(axes), as_interval(downsampling, 'downsampling', low=lambda v: 1)
         self.all_axes, self.dim2 = all_axes, _dim2(dim2)
         if self.downsampling[0] < 1: raise ValueError(f'downsampling must be at least 1, not {downsampling!r}')
     def draw_items(self, o, items):
@@ -676,7 +664,7 @@ class BatchAnisotropy(BatchTransform):
             x = _along(x, axis, factors > 1, _thickened(factors, n))
         return x
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #dea64efd
+# %% ../../nbs/data/07_batch_augmentation.ipynb #e8b9204d
 def _ghosts(num, intensity, restore, n):
     """Lines of `n` voxels in whose k-space every `num`-th value is dimmed by `intensity`, but for a share `restore`
     (NaN: one value) in the centre; all (N,)"""
@@ -697,10 +685,10 @@ class BatchGhosting(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.intensity, self.num_ghosts = _interval(intensity, 'intensity',
-                                                    low=lambda v: 0), _interval(num_ghosts, 'num_ghosts')
-        self.axes = _int_axes(axes)
-        self.restore = None if restore is None else _interval(restore, 'restore', low=lambda v: 0)
+        self.intensity = as_interval(intensity, 'intensity', low=lambda v: 0)
+        self.num_ghosts = as_interval(num_ghosts, 'num_ghosts')
+        self.axes = axis_numbers(axes)
+        self.restore = None if restore is None else as_interval(restore, 'restore', low=lambda v: 0)
     def draw_items(self, o, items):
         n, axes = len(items), [a for a in self.axes if a < first_batch(o).ndim-2]
         if not axes:
@@ -727,7 +715,7 @@ class BatchBiasField(BatchTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.coefficients = _interval(coefficients, 'coefficients', low=lambda v: -v)
+        self.coefficients = as_interval(coefficients, 'coefficients', low=lambda v: -v)
         self.polynomial_order = order                                     # fastai's `order` says when a transform runs
         if not isinstance(order, int) or order < 0: raise ValueError(f'order must be a whole number, not {order!r}')
     @property
@@ -795,36 +783,33 @@ class BatchCutout(BatchTransform):
         found = (mask.as_subclass(Tensor)[items.to(mask.device, non_blocking=True)] != 0).any(1)
         return found | ~found.flatten(1).any(1).reshape(-1, *[1]*(found.ndim-1))
 
-# %% ../../nbs/data/07_batch_augmentation.ipynb #0b99816b
-@patch
-def from_items(self:BatchCutout, o, params):
-    items, given = _given(o, params)
-    most = max((len(p['sizes']) for p in given), default=0)
-    pad = lambda v: torch.tensor([list(rows) + [[0]*len(rows[0])]*(most-len(rows)) for rows in v])
-    return dict(items=items, **({k: pad([p[k] for p in given]) for k in ('starts', 'sizes')} if given else {}))
+    def from_items(self, o, params):
+        items, given = _given(o, params)
+        most = max((len(p['sizes']) for p in given), default=0)
+        pad = lambda v: torch.tensor([list(rows) + [[0]*len(rows[0])]*(most-len(rows)) for rows in v])
+        return dict(items=items, **({k: pad([p[k] for p in given]) for k in ('starts', 'sizes')} if given else {}))
 
-@patch
-def apply(self:BatchCutout, o, params):
-    if not len(params['items']): return o
-    x = first_batch(o)
-    starts, sizes = (params[k].to(x.device, non_blocking=True) for k in ('starts', 'sizes'))
-    hole = torch.zeros(len(starts), *x.shape[2:], dtype=torch.bool, device=x.device)
-    for start,size in zip(starts.unbind(1), sizes.unbind(1)):
-        box = torch.ones(1, dtype=torch.bool, device=x.device)
-        for axis,n in enumerate(hole.shape[1:]):
-            i = torch.arange(n, device=x.device)
-            inside = (i >= start[:,axis,None]) & (i < (start + size)[:,axis,None])
-            box = box & inside.reshape(-1, *[n if a == axis else 1 for a in range(hole.ndim-1)])
-        hole |= box
-    found = self._foreground(o, params['items'])
-    hole = (hole if found is None else hole & found)[:,None]
-    return _map_batch(o, partial(self._on_drawn, params=dict(params, hole=hole)), noop)
+    def apply(self, o, params):
+        if not len(params['items']): return o
+        x = first_batch(o)
+        starts, sizes = (params[k].to(x.device, non_blocking=True) for k in ('starts', 'sizes'))
+        hole = torch.zeros(len(starts), *x.shape[2:], dtype=torch.bool, device=x.device)
+        for start,size in zip(starts.unbind(1), sizes.unbind(1)):
+            box = torch.ones(1, dtype=torch.bool, device=x.device)
+            for axis,n in enumerate(hole.shape[1:]):
+                i = torch.arange(n, device=x.device)
+                inside = (i >= start[:,axis,None]) & (i < (start + size)[:,axis,None])
+                box = box & inside.reshape(-1, *[n if a == axis else 1 for a in range(hole.ndim-1)])
+            hole |= box
+        found = self._foreground(o, params['items'])
+        hole = (hole if found is None else hole & found)[:,None]
+        return _map_batch(o, partial(self._on_drawn, params=dict(params, hole=hole)), noop)
 
-@patch
-def on_images(self:BatchCutout, x, params, spacing):
-    fills = dict(min=Tensor.amin, max=Tensor.amax, mean=Tensor.mean)
-    value = fills[self.fill](x.flatten(2), 2) if isinstance(self.fill, str) else torch.full((len(x),), float(self.fill))
-    return x.lerp_(_column(value, x), params['hole'].to(x.dtype))         # which a CPU does faster than `where`
+    def on_images(self, x, params, spacing):
+        fills = dict(min=Tensor.amin, max=Tensor.amax, mean=Tensor.mean)
+        value = fills[self.fill](x.flatten(2),
+                                 2) if isinstance(self.fill, str) else torch.full((len(x),), float(self.fill))
+        return x.lerp_(_column(value, x), params['hole'].to(x.dtype))         # which a CPU does faster than `where`
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #16c3d53e
 def aug_transforms3d(

@@ -7,6 +7,7 @@ __all__ = ['MedDataset']
 
 # %% ../../nbs/data/02_dataset_info.ipynb #4450aeed
 import re, warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 
 from ..images.image_io import ImageError, image_files, read_header, read_image
@@ -56,15 +56,59 @@ def _list_files(path, img_list, dataframe, image_col, postfix: str) -> list:
                          else f'MedDataset: {found} in the list or column')
     return files
 
-# %% ../../nbs/data/02_dataset_info.ipynb #b9d268df
+# %% ../../nbs/data/02_dataset_info.ipynb #725d5d3a
+_DIMS, _VOXELS = [[f'{name}_{i}' for i in range(3)] for name in ('dim', 'voxel')]
+
+def _header_row(header, reorder: bool) -> dict:
+    "One image's row of `MedDataset.table`"
+    geometry = header.geometry.reorder('RAS') if reorder else header.geometry
+    missing = 3 - geometry.ndim
+    return {**dict(zip(_DIMS, geometry.shape + (1,) * missing)),
+            **dict(zip(_VOXELS, np.round(geometry.spacing, 4).tolist() + [np.nan] * missing)),
+            'orientation': geometry.orientation + '+', 'channels': header.channels, 'dtype': str(header.dtype),
+            'format': header.format, 'path': str(header.path)}
+
+# %% ../../nbs/data/02_dataset_info.ipynb #f2d93c4d
+def _label_rows(path: Path) -> list:
+    "One row per label of the mask in `path`; ImageError where it holds anything but whole numbers"
+    mask, geometry = read_image(path)
+    labels, counts = np.unique(mask, return_counts=True)
+    if len(mask) > 1: raise ImageError(f'{path}: found {len(mask)} channels, expected one of labels')
+    if (labels != labels.round()).any():
+        raise ImageError(f'{path}: found {labels[labels != labels.round()][0]:g}, expected whole numbers as labels')
+    voxel_mm3 = abs(np.linalg.det(geometry.affine[:3, :3]))
+    return [dict(path=str(path), label=int(l), voxels=int(n), volume_mm3=n * voxel_mm3, volume_ml=n * voxel_mm3 / 1000)
+            for l, n in zip(labels, counts) if l != 0]
+
+# %% ../../nbs/data/02_dataset_info.ipynb #b8ee5edf
+QUANTILES = .5, 99.5  # percent
+
+def intensity_statistics(
+    voxels: np.ndarray,  # of any shape
+) -> dict:  # of floats, and the number of voxels that are NaN or infinite
+    "Minimum, quantiles at `QUANTILES`, median, maximum, mean and standard deviation; ValueError if none is finite"
+    finite = voxels[np.isfinite(voxels)]
+    if not finite.size: raise ValueError('holds no finite voxel')
+    low, q_low, median, q_high, high = np.percentile(finite, [0, QUANTILES[0], 50, QUANTILES[1], 100]).tolist()
+    return dict(min=low, percentile_00_5=q_low, median=median, percentile_99_5=q_high, max=high,
+                mean=float(finite.mean(dtype=float)), std=float(finite.std(dtype=float)),
+                nonfinite=voxels.size - finite.size)
+
+def _intensity_row(path: Path) -> dict:
+    "One image's row of `MedDataset.intensity_stats`"
+    voxels, _ = read_image(path, nonfinite='keep')
+    try: return dict(path=str(path)) | intensity_statistics(voxels)
+    except ValueError as e: raise ImageError(f'{path}: {e}') from None
+
+# %% ../../nbs/data/02_dataset_info.ipynb #ab2bbd5d
 class MedDataset:
     """The images of a folder, list or data frame: sizes, voxel sizes, orientations, label volumes. Headers only,
     unless voxels are asked for"""
     @both_spellings
     def __init__(self,
-        path=None,  # folder, searched with all folders below it
+        path: str | Path | None = None,  # folder, searched with all folders below it
         *,
-        img_list=None,  # or a list of files
+        img_list: list | None = None,  # or a list of files
         dataframe: pd.DataFrame | None = None,  # or a data frame
         image_col: str | list | None = None,  # column (or columns, one per channel) of the images' paths
         mask_col: str = 'mask_path',  # column of the masks' paths; the default is used where there is one
@@ -80,7 +124,7 @@ class MedDataset:
     def __len__(self): return len(self.files)
     def __repr__(self): return f'MedDataset({len(self)} files, first: {self.files[0]})'
 
-    def _map(self, read, files) -> list:
+    def _map(self, read: Callable, files: list) -> list:
         """`read(file)` for each file, in threads and under a progress bar; files that cannot be read are left out and
         noted in `failed`"""
         def attempt(file):
@@ -97,7 +141,7 @@ class MedDataset:
 
     @cached_property
     def headers(self) -> list:
-        "An `ImageHeader` for each image that can be read"
+        "An `ImageHeader` for each image that can be read; ImageError where none can"
         return self._map(read_header, self.files)
 
     @property
@@ -106,125 +150,93 @@ class MedDataset:
         self.headers
         return pd.DataFrame([(str(f), e) for f, e in sorted(self._errors.items())], columns=['path', 'error'])
 
-# %% ../../nbs/data/02_dataset_info.ipynb #a1b36f58
-_DIMS, _VOXELS = [[f'{name}_{i}' for i in range(3)] for name in ('dim', 'voxel')]
+    @property
+    def table(self) -> pd.DataFrame:
+        "One row per image: size, voxel size (mm), orientation, number of channels, stored type, format, path"
+        return pd.DataFrame([_header_row(h, self.reorder) for h in self.headers])
 
-def _row(header, reorder: bool) -> dict:
-    "One image's row of `MedDataset.table`"
-    geometry = header.geometry.reorder('RAS') if reorder else header.geometry
-    missing = 3 - geometry.ndim
-    return {**dict(zip(_DIMS, geometry.shape + (1,) * missing)),
-            **dict(zip(_VOXELS, np.round(geometry.spacing, 4).tolist() + [np.nan] * missing)),
-            'orientation': geometry.orientation + '+', 'channels': header.channels, 'dtype': str(header.dtype),
-            'format': header.format, 'path': str(header.path)}
+    def summary(self) -> pd.DataFrame:
+        "How many images share size, voxel size (mm) and orientation, most frequent first, each kind with an example"
+        kind, paths = _DIMS + _VOXELS + ['orientation'], {}
+        for row in (_header_row(h, self.reorder) for h in self.headers):
+            paths.setdefault(tuple(row[k] for k in kind), []).append(row['path'])
+        groups = pd.DataFrame([(*k, p[0], len(p)) for k, p in paths.items()], columns=[*kind, 'example_path', 'total'])
+        return groups.sort_values('total', ascending=False, kind='stable', ignore_index=True)
 
-@patch(as_prop=True)
-def table(self: MedDataset) -> pd.DataFrame:
-    "One row per image: size, voxel size (mm), orientation, number of channels, stored type, format, path"
-    return pd.DataFrame([_row(h, self.reorder) for h in self.headers])
+    def _ndim(self) -> int:
+        "The number of spatial axes, which all images must share"
+        first = {h.geometry.ndim: h.path for h in reversed(self.headers)}
+        if len(first) > 1: raise ValueError(f'{first[2]} is 2D and {first[3]} is 3D; split them into two data sets')
+        return next(iter(first))
 
-# %% ../../nbs/data/02_dataset_info.ipynb #5380cfea
-@patch
-def summary(self: MedDataset) -> pd.DataFrame:
-    "How many images share size, voxel size (mm) and orientation, most frequent first, each kind with an example"
-    kind, paths = _DIMS + _VOXELS + ['orientation'], {}
-    for row in (_row(h, self.reorder) for h in self.headers):
-        paths.setdefault(tuple(row[k] for k in kind), []).append(row['path'])
-    groups = pd.DataFrame([(*k, p[0], len(p)) for k, p in paths.items()], columns=[*kind, 'example_path', 'total'])
-    return groups.sort_values('total', ascending=False, kind='stable', ignore_index=True)
+    def _grids(self, resample=None, reorder: bool | None = None) -> list:
+        "The images' grids, reordered if asked for and resampled to `resample` mm"
+        self._ndim()
+        reorder = self.reorder if reorder is None else reorder
+        grids = [h.geometry.reorder('RAS') if reorder else h.geometry for h in self.headers]
+        return grids if resample is None else [g.resample(resample) for g in grids]
 
-# %% ../../nbs/data/02_dataset_info.ipynb #d8744851
-@patch
-def _ndim(self: MedDataset) -> int:
-    "The number of spatial axes, which all images must share"
-    first = {h.geometry.ndim: h.path for h in reversed(self.headers)}
-    if len(first) > 1: raise ValueError(f'{first[2]} is 2D and {first[3]} is 3D; split them into two data sets')
-    return next(iter(first))
+    def suggestion(self) -> tuple[list[float], bool]:  # voxel size in mm, one per axis; whether to reorder
+        "The voxel size to resample to, and whether to reorder; ValueError where 2D and 3D images are mixed"
+        reorder = self.reorder or len({h.geometry.orientation for h in self.headers}) > 1
+        voxels = pd.DataFrame([_header_row(h, reorder) for h in self.headers])[_VOXELS[:self._ndim()]]
+        sizes = voxels.value_counts()
+        resample = sizes.index[0] if sizes.iloc[0] > len(voxels) / 2 else voxels.median().round(4)
+        return [float(v) for v in resample], reorder
 
-@patch
-def suggestion(self: MedDataset) -> tuple:  # (voxel size in mm, one per axis, as a list; whether to reorder)
-    "The voxel size to resample to, and whether to reorder; ValueError where 2D and 3D images are mixed"
-    reorder = self.reorder or len({h.geometry.orientation for h in self.headers}) > 1
-    voxels = pd.DataFrame([_row(h, reorder) for h in self.headers])[_VOXELS[:self._ndim()]]
-    sizes = voxels.value_counts()
-    resample = sizes.index[0] if sizes.iloc[0] > len(voxels) / 2 else voxels.median().round(4)
-    return [float(v) for v in resample], reorder
+    get_suggestion = suggestion
 
-MedDataset.get_suggestion = MedDataset.suggestion
+    @both_spellings
+    def get_largest_img_size(self,
+        resample: float | list | tuple | None = None,  # voxel size in mm, one number or one per axis; None: as stored
+        *,
+        reorder: bool | None = None,  # as after reordering to RAS? None: as the data set was asked to
+    ) -> list[float]:  # one per axis
+        "The largest size in voxels along each axis, after resampling; ValueError where 2D and 3D images are mixed"
+        return np.max([g.shape for g in self._grids(resample, reorder)], 0).astype(float).tolist()
 
-# %% ../../nbs/data/02_dataset_info.ipynb #b28ec23d
-@patch
-def _shapes(self: MedDataset, resample=None) -> np.ndarray:
-    "Sizes (N, ndim) of the images in voxels, after reordering if asked for and resampling to `resample` mm"
-    self._ndim()
-    grids = [h.geometry.reorder('RAS') if self.reorder else h.geometry for h in self.headers]
-    return np.array([(g if resample is None else g.resample(resample)).shape for g in grids])
+    @both_spellings
+    def calculate_target_size(self,
+        resample: float | list | tuple | None = None,  # voxel size in mm, one number or one per axis; None: as stored
+        divisor: int = 1,  # round up to a multiple of this; a network that halves its input four times needs 16
+        *,
+        reorder: bool | None = None,  # as after reordering to RAS? None: as the data set was asked to
+    ) -> list[int]:  # one per axis
+        """The size to pad all images to: the largest along each axis, rounded up to a multiple of `divisor`; ValueError
+        where 2D and 3D images are mixed"""
+        if not isinstance(divisor, Integral) or divisor < 1:
+            raise ValueError(f'divisor must be a whole number from 1 on, not {divisor!r}')
+        largest = np.max([g.shape for g in self._grids(resample, reorder)], 0)
+        return (-(-largest // divisor) * divisor).tolist()
 
-@patch
-def get_largest_img_size(self: MedDataset,
-    resample=None,  # voxel size in mm, one number or one per axis; None: as stored
-) -> list:  # floats, one per axis
-    "The largest size in voxels along each axis, after resampling"
-    return self._shapes(resample).max(0).astype(float).tolist()
+    @both_spellings
+    def get_size_statistics(self,
+        *,
+        resample: float | list | tuple | None = None,  # voxel size in mm, one number or one per axis; None: as stored
+        reorder: bool | None = None,  # as after reordering to RAS? None: as the data set was asked to
+    ) -> pd.DataFrame:
+        """Minimum, quartiles, maximum and mean of size (voxels), voxel size (mm) and extent (mm) along each axis;
+        ValueError where 2D and 3D images are mixed"""
+        grids = self._grids(resample, reorder)
+        sizes, spacings = np.array([g.shape for g in grids], float), np.array([g.spacing for g in grids]).round(4)
+        n = sizes.shape[1]
+        columns = pd.DataFrame(np.hstack([sizes, spacings, sizes * spacings]),
+                               columns=[*_DIMS[:n], *_VOXELS[:n], *(f'extent_{i}_mm' for i in range(n))])
+        return columns.describe().T[['min', '25%', '50%', '75%', 'max', 'mean']].rename(columns={'50%': 'median'})
 
-@patch
-def calculate_target_size(self: MedDataset,
-    target_spacing=None,  # voxel size in mm, one number or one per axis; None: as stored
-    divisor: int = 1,  # round up to a multiple of this; a network that halves its input four times needs 16
-) -> list:  # ints, one per axis
-    "The size to pad all images to: the largest along each axis, rounded up to a multiple of `divisor`"
-    if not isinstance(divisor, Integral) or divisor < 1:
-        raise ValueError(f'divisor must be a whole number from 1 on, not {divisor!r}')
-    return (-(-self._shapes(target_spacing).max(0) // divisor) * divisor).tolist()
+    def label_volumes(self) -> pd.DataFrame:
+        """One row per mask and label (not background): `path`, `label`, `voxels`, `volume_mm3`, `volume_ml`. Reads the
+        masks' voxels; ImageError where none can be read"""
+        rows = [r for rows in self._map(_label_rows, self.mask_files or self.files) for r in rows]
+        return pd.DataFrame(rows, columns=['path', 'label', 'voxels', 'volume_mm3', 'volume_ml'])
 
-# %% ../../nbs/data/02_dataset_info.ipynb #22fbfdb6
-@patch
-def get_size_statistics(self: MedDataset) -> pd.DataFrame:
-    "Minimum, quartiles, maximum and mean of size (voxels), voxel size (mm) and extent (mm) along each axis"
-    n, table = self._ndim(), self.table
-    columns = table[_DIMS[:n] + _VOXELS[:n]].astype(float)
-    for i in range(n): columns[f'extent_{i}_mm'] = columns[f'dim_{i}'] * columns[f'voxel_{i}']
-    return columns.describe().T[['min', '25%', '50%', '75%', 'max', 'mean']].rename(columns={'50%': 'median'})
+    def get_volume_summary(self) -> pd.DataFrame:
+        """For each label: the number of masks that hold it and, over these, minimum, median, maximum and mean volume
+        in ml. Reads the masks' voxels; ImageError where none can be read"""
+        volumes = self.label_volumes().groupby('label').volume_ml
+        return volumes.agg(masks='size', min='min', median='median', max='max', mean='mean')
 
-# %% ../../nbs/data/02_dataset_info.ipynb #21e9b6d2
-def _label_rows(path: Path) -> list:
-    "One row per label of the mask in `path`; ImageError where it holds anything but whole numbers"
-    mask, geometry = read_image(path)
-    labels, counts = np.unique(mask, return_counts=True)
-    if len(mask) > 1: raise ImageError(f'{path}: found {len(mask)} channels, expected one of labels')
-    if (labels != labels.round()).any():
-        raise ImageError(f'{path}: found {labels[labels != labels.round()][0]:g}, expected whole numbers as labels')
-    voxel_mm3 = abs(np.linalg.det(geometry.affine[:3, :3]))
-    return [dict(path=str(path), label=int(l), voxels=int(n), volume_mm3=n * voxel_mm3, volume_ml=n * voxel_mm3 / 1000)
-            for l, n in zip(labels, counts) if l != 0]
-
-@patch
-def label_volumes(self: MedDataset) -> pd.DataFrame:
-    """One row per mask and label (not background): `path`, `label`, `voxels`, `volume_mm3`, `volume_ml`. Reads the
-    masks' voxels"""
-    rows = [r for rows in self._map(_label_rows, self.mask_files or self.files) for r in rows]
-    return pd.DataFrame(rows, columns=['path', 'label', 'voxels', 'volume_mm3', 'volume_ml'])
-
-# %% ../../nbs/data/02_dataset_info.ipynb #8d5ba62f
-@patch
-def get_volume_summary(self: MedDataset) -> pd.DataFrame:
-    """For each label: the number of masks that hold it and, over these, minimum, median, maximum and mean volume in
-    ml. Reads the masks' voxels"""
-    volumes = self.label_volumes().groupby('label').volume_ml
-    return volumes.agg(masks='size', min='min', median='median', max='max', mean='mean')
-
-# %% ../../nbs/data/02_dataset_info.ipynb #ef53d936
-def _intensity_row(path: Path) -> dict:
-    "One image's row of `MedDataset.intensity_stats`"
-    voxels, _ = read_image(path, nonfinite='keep')
-    finite = voxels[np.isfinite(voxels)]
-    if not finite.size: raise ImageError(f'{path}: holds no finite voxel')
-    low, p1, median, p99, high = np.percentile(finite, [0, 1, 50, 99, 100]).tolist()
-    return dict(path=str(path), min=low, p1=p1, median=median, p99=p99, max=high, mean=finite.mean(dtype=float),
-                std=finite.std(dtype=float), nonfinite=voxels.size - finite.size)
-
-@patch
-def intensity_stats(self: MedDataset) -> pd.DataFrame:
-    """One row per image: minimum, 1st percentile, median, 99th percentile, maximum, mean, standard deviation, number
-    of NaN or infinite voxels. Reads all voxels"""
-    return pd.DataFrame(self._map(_intensity_row, self.files))
+    def intensity_stats(self) -> pd.DataFrame:
+        """One row per image: minimum, quantiles of 0.5 and 99.5 %, median, maximum, mean, standard deviation, number
+        of NaN or infinite voxels. Reads all voxels; ImageError where none can be read"""
+        return pd.DataFrame(self._map(_intensity_row, self.files))

@@ -19,8 +19,8 @@ import pandas as pd
 
 from ..images.files import points_outside, writing
 from ..images.image_io import write_image
-from .download import DownloadError, Source, _build_archive, _fetched, _folder, _obtain
-from .download import _resolve, _short, _write_csv
+from .download import chosen_source, data_folder, DownloadError, DownloadSource, fetched, obtain
+from .download import short_reason, unpack_published, write_table
 
 # %% ../../nbs/data/01_external_data.ipynb #39bbe299
 def _rows(
@@ -38,40 +38,107 @@ def _rows(
         size = dtype.itemsize * int(np.prod(shape))
         for _ in range(n): yield np.frombuffer(f.read(size), dtype).reshape(shape)
 
+# %% ../../nbs/data/01_external_data.ipynb #675770cd
+_organs = '''bladder; femur-left; femur-right; heart; kidney-left; kidney-right; liver; lung-left; lung-right; pancreas;
+    spleen'''
+_medmnist_labels = {name: ' '.join(text.split()).split('; ') for name,text in dict(
+    PathMNIST='''adipose; background; debris; lymphocytes; mucus; smooth muscle; normal colon mucosa;
+        cancer-associated stroma; colorectal adenocarcinoma epithelium''',
+    ChestMNIST='''atelectasis; cardiomegaly; effusion; infiltration; mass; nodule; pneumonia; pneumothorax;
+        consolidation; edema; emphysema; fibrosis; pleural; hernia''',
+    DermaMNIST='''actinic keratoses and intraepithelial carcinoma; basal cell carcinoma; benign keratosis-like
+        lesions; dermatofibroma; melanoma; melanocytic nevi; vascular lesions''',
+    OCTMNIST='choroidal neovascularization; diabetic macular edema; drusen; normal',
+    PneumoniaMNIST='normal; pneumonia',
+    RetinaMNIST='0; 1; 2; 3; 4',
+    BreastMNIST='malignant; normal, benign',
+    BloodMNIST='''basophil; eosinophil; erythroblast; immature granulocytes(myelocytes, metamyelocytes and
+        promyelocytes); lymphocyte; monocyte; neutrophil; platelet''',
+    TissueMNIST='''Collecting Duct, Connecting Tubule; Distal Convoluted Tubule; Glomerular endothelial cells;
+        Interstitial endothelial cells; Leukocytes; Podocytes; Proximal Tubule Segments; Thick Ascending
+        Limb''',
+    OrganAMNIST=_organs,
+    OrganCMNIST=_organs,
+    OrganSMNIST=_organs,
+    OrganMNIST3D='''liver; kidney-right; kidney-left; femur-right; femur-left; bladder; heart; lung-right; lung-left;
+        spleen; pancreas''',
+    NoduleMNIST3D='benign; malignant',
+    AdrenalMNIST3D='normal; hyperplasia',
+    FractureMNIST3D='buckle rib fracture; nondisplaced rib fracture; displaced rib fracture',
+    VesselMNIST3D='vessel; aneurysm',
+    SynapseMNIST3D='inhibitory synapse; excitatory synapse').items()} # of each set, from 0 on
 
+# %% ../../nbs/data/01_external_data.ipynb #8c0e798c
+# of the file for each number of pixels or voxels per side
+_medmnist_md5 = {name: dict(zip((28, 64, 128, 224), text.split())) for name,text in dict(
+    PathMNIST='''a8b06965200029087d5bd730944a56c1 55aa9c1e0525abe5a6b9d8343a507616
+        ac42d08fb904d92c244187169d1fd1d9 2c51a510bcdc9cf8ddb2af93af1eadec''',
+    ChestMNIST='''02c8a6516a18b556561a56cbdd36c4a8 9de6cd0b934ebb5b7426cfba5efbae16
+        db107e5590b27930b62dbaf558aebee3 45bd33e6f06c3e8cdb481c74a89152aa''',
+    DermaMNIST='''0744692d530f8e62ec473284d019b0c7 b70a2f5635c6199aeaa28c31d7202e1f
+        2defd784463fa5243564e855ed717de1 8974907d8e169bef5f5b96bc506ae45d''',
+    OCTMNIST='''c68d92d5b585d8d81f7112f81e2d0842 e229e9440236b774d9f0dfef9d07bdaf
+        0a97e76651ace45c5d943ee3f65b63ae abc493b6d529d5de7569faaef2773ba3''',
+    PneumoniaMNIST='''28209eda62fecd6e6a2d98b1501bb15f 8f4eceb4ccffa70c672198ea285246c6
+        05b46931834c231683c68f40c47b2971 d6a3c71de1b945ea11211b03746c1fe1''',
+    RetinaMNIST='''bd4c0672f1bba3e3a89f0e4e876791e4 afda852cc34dcda56f86ad2b2457dbcc
+        e48e916a24454daf90583d4e6efb1a18 eae7e3b6f3fcbda4ae613ebdcbe35348''',
+    BreastMNIST='''750601b1f35ba3300ea97c75c52ff8f6 742edef2a1fd1524b2efff4bd7ba9364
+        363e4b3f8d712e9b5de15470a2aaadf1 b56378a6eefa9fed602bb16d192d4c8b''',
+    BloodMNIST='''7053d0359d879ad8a5505303e11de1dc 2b94928a2ae4916078ca51e05b6b800b
+        adace1e0ed228fccda1f39692059dd4c b718ff6835fcbdb22ba9eacccd7b2601''',
+    TissueMNIST='''ebe78ee8b05294063de985d821c1c34b 123ece2eba09d0aa5d698fda57103344
+        61b955355d7425a89687b06cca3ce0c2 b077128c4a949f0a4eb01517f9037b9c''',
+    OrganAMNIST='''68e3f8846a6bd62f0c9bf841c0d9eacc 2dcccc29b88e6da5a01161ef20cda288
+        eeae80d0a227a8d099027e1b3cfd3b60 50747347e05c87dd3aaf92c49f9f3170''',
+    OrganCMNIST='''b9ceb9546e10131b32923c5bbeaea2b1 3ce34a8724ea6f548e6db4744d03b6a9
+        773c1f009daa3fe5d9a2a201b2a7ed94 050f5e875dc056f6768abf94ec9995d1''',
+    OrganSMNIST='''9ab87b696fb54e2a387ebe992d6ed5f1 53a6d115339d874c25e309a994ff46d3
+        ded0c5fa01a95dc4978b956f613e9b8e b354719e553fbbb2513d5533f52a4cb1''',
+    OrganMNIST3D='''a0c5a1ff56af4f155c46d46fbb45a2fe 58a2205adf14a9d0a189cb06dc78bf10''',
+    NoduleMNIST3D='''8755a7e9e05a4d9ce80a24c3e7a256f3 c47c5b7d457bf6332200d2ea6d64ecd8''',
+    AdrenalMNIST3D='''bbd3c5a5576322bc4cdfea780653b1ce 17721accfe9fb005146a47d33bc54b2f''',
+    FractureMNIST3D='''6aa7b0143a6b42da40027a9dda61302f f01d7e6316aedf4210da0da5b7437b42''',
+    VesselMNIST3D='''b41fd4f7e7e2feedddb201585ecafa1b 6bb274a8846e1097066dcd64e2c4520f''',
+    SynapseMNIST3D='''1235b78a3cd6280881dd7850a78eadb6 43bd14ebf3af9d3dd072446fedc14d5e''').items()}
+
+# %% ../../nbs/data/01_external_data.ipynb #7ac822f0
 def _medmnist_info(
-    study,  # name of the set, in any case
-    size,  # pixels or voxels per side
-):
-    "What the medmnist package says of a set, with `url`, `MD5` and `name` for the size"
-    from medmnist.info import INFO
-    names = [o['python_class'] for o in INFO.values()]
-    if str(study).lower() not in INFO: raise ValueError(f'MedMNIST has no set {study!r}; it has {", ".join(names)}')
-    info, suffix = INFO[study.lower()], '' if size == 28 else f'_{size}'
-    if f'MD5{suffix}' not in info:
-        sizes = [28] + [int(k[4:]) for k in info if k.startswith('MD5_')]
-        raise ValueError(f'{info["python_class"]} has no size {size}; it has {", ".join(map(str, sizes))}')
-    return info | dict(url=info[f'url{suffix}'], MD5=info[f'MD5{suffix}'], name=info['python_class']+suffix,
-                       flag=study.lower())
+    study: str,  # name of the set, in any case
+    size: int,  # pixels or voxels per side
+) -> dict:
+    "What is published of a set, with `url`, `MD5` and `name` for the size; ValueError where there is none"
+    names = {o.lower(): o for o in _medmnist_md5}
+    flag, suffix = str(study).lower(), '' if size == 28 else f'_{size}'
+    if flag not in names:
+        raise ValueError(f'MedMNIST has no set {study!r}; it has {", ".join(names.values())}')
+    name = names[flag]
+    if size not in _medmnist_md5[name]:
+        raise ValueError(f'{name} has no size {size}; it has {", ".join(map(str, _medmnist_md5[name]))}')
+    kind = dict(RetinaMNIST='ordinal', ChestMNIST='multi-label').get(name, 'classes')
+    return dict(url=f'https://zenodo.org/records/10519652/files/{flag}{suffix}.npz?download=1',
+                MD5=_medmnist_md5[name][size], name=name+suffix, study=name, flag=flag, kind=kind,
+                labels=_medmnist_labels[name],
+                channels=3 if name in ('PathMNIST', 'DermaMNIST', 'RetinaMNIST', 'BloodMNIST') else 1)
 
 # %% ../../nbs/data/01_external_data.ipynb #53db307b
 def _label(
     row,  # (n,) integers of one image
-    info,  # the medmnist package's entry
+    info,  # what `_medmnist_info` gave
 ):
     "The label of an image, as it stands in the table"
-    names = {'0': 'b', '1': 'm'} if info['python_class'] == 'NoduleMNIST3D' else info['label']
-    if 'multi-label' in info['task']: return ';'.join(names[str(i)] for i in np.flatnonzero(row))
-    return int(row[0]) if 'ordinal' in info['task'] else names[str(row[0])]
+    names = 'bm' if info['study'] == 'NoduleMNIST3D' else info['labels']
+    if info['kind'] == 'multi-label': return ';'.join(names[i] for i in np.flatnonzero(row))
+    return int(row[0]) if info['kind'] == 'ordinal' else names[row[0]]
 
 # %% ../../nbs/data/01_external_data.ipynb #96518206
 def _write_split(npz, split, folder, info, size, max_workers):
     "Write a split's images as `.nii.gz` or `.png`; its rows of the table"
     from tqdm import tqdm
     stem, is_3d = re.sub('mnist(3d)?$', '', info['flag']), info['flag'].endswith('3d')
-    shape = (size,)*3 if is_3d else (size, size) + ((3,) if info['n_channels'] == 3 else ())
+    shape = (size,)*3 if is_3d else (size, size) + ((3,) if info['channels'] == 3 else ())
     labels = [_label(o, info) for o in _rows(npz, f'{split}_labels',
-                                             (len(info['label']) if 'multi-label' in info['task'] else 1,))]
+                                             (len(info['labels']) if info['kind'] == 'multi-label' else 1,))]
     names = [f'{split}_images/{i}_{stem}' + ('.nii.gz' if is_3d else '.png') for i in range(len(labels))]
     (folder/f'{split}_images').mkdir()
 
@@ -94,7 +161,7 @@ def _build_medmnist(file, folder, info, size, max_workers):
         with zipfile.ZipFile(file) as npz:
             tables = [_write_split(npz, s, folder, info, size, max_workers) for s in ('train', 'val', 'test')]
     except (zipfile.BadZipFile, KeyError, ValueError) as e:
-        raise DownloadError(f'{info["name"]}: not a MedMNIST file ({_short(e)})') from e
+        raise DownloadError(f'{info["name"]}: not a MedMNIST file ({short_reason(e)})') from e
     pd.concat(tables).to_csv(folder/'dataset.csv', index=False)
     return folder
 
@@ -104,9 +171,10 @@ def download_medmnist(
     path: str | Path | None = None,  # the set's folder is made in here; None: `fastmonai_home()`
     size: int = 28,  # pixels or voxels per side: 28, 64, and in 2D 128 and 224
     max_workers: int = 1,  # threads that write images
+    *,
     skip_download: bool = True,  # False: write the set anew even if it is there
     # mirror, or a file you have (also found as `path/adrenalmnist3d.npz`); held to the published MD5
-    source: str | Path | Source | None = None,
+    source: str | Path | DownloadSource | None = None,
 # training and validation (img_path, labels, is_val), and test (img_path, labels)
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A MedMNIST set as image files and two tables
@@ -116,9 +184,9 @@ def download_medmnist(
     volumes and says neither spacing nor orientation. ValueError for an unknown set or size, DownloadError for a file
     that cannot be had or is not the published one. """
     if max_workers < 1: raise ValueError(f'max_workers is {max_workers}, expected 1 or more')
-    path, info = _folder(path), _medmnist_info(study, size)
-    official = Source(info['url'], f'md5:{info["MD5"]}')
-    folder = _obtain(path/info['name'], _resolve(source, official), Path(info['url'].split('?')[0]).name,
+    path, info = data_folder(path), _medmnist_info(study, size)
+    official = DownloadSource(info['url'], f'md5:{info["MD5"]}')
+    folder = obtain(path/info['name'], chosen_source(source, official), Path(info['url'].split('?')[0]).name,
                      partial(_build_medmnist, info=info, size=size, max_workers=max_workers), path,
                      again=not skip_download)
     return _read_medmnist(folder, info)
@@ -130,7 +198,7 @@ def _read_medmnist(folder, info):
     if not table.is_file():
         raise DownloadError(f'{folder}: there, but without dataset.csv; move it away, or pass '
                             'skip_download=False to replace it')
-    df = pd.read_csv(table, dtype={'labels': int if 'ordinal' in info['task'] else str}, keep_default_na=False)
+    df = pd.read_csv(table, dtype={'labels': int if info['kind'] == 'ordinal' else str}, keep_default_na=False)
     df['img_path'] = [f'{folder/o}' for o in df.img_path]
     df['is_val'] = df.split == 'val'
     test = df.split == 'test'
@@ -143,7 +211,7 @@ def download_medmnist3d_dataset(
     path: str | Path | None = None,  # the set's folder is made in here; None: `fastmonai_home()`
     max_workers: int = 1,  # threads that write images
     skip_download: bool = True,  # False: write the set anew even if it is there
-    source: str | Path | Source | None = None,  # mirror, or a file you have; held to the published MD5
+    source: str | Path | DownloadSource | None = None,  # mirror, or a file you have; held to the published MD5
 # training and validation (img_path, labels, is_val), and test (img_path, labels)
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     "`download_medmnist` for the 3D sets, 28 voxels per side"
@@ -172,15 +240,16 @@ def _subjects(
 
 def _demographics(
     folder,  # Path where IXI.xls is put
-    source,  # Source of the spreadsheet
+    source,  # DownloadSource of the spreadsheet
 ):
     "Table of subject_id, gender ('M', 'F') and age_at_scan (years) from IXI's spreadsheet"
     try: import xlrd
     except ImportError:
-        raise ImportError('IXI.xls is an old Excel file: reading it needs the package xlrd; pip install xlrd') from None
+        raise ImportError('IXI.xls is an old Excel file, which the extra ixi reads: '
+                          "pip install 'fastMONAI[ixi]'") from None
     sheet = folder/'IXI.xls'
     folder.mkdir(parents=True, exist_ok=True)
-    with _fetched(source, folder, sheet.name) as file:
+    with fetched(source, folder, sheet.name) as file:
         try:
             cells = xlrd.open_workbook(file, logfile=io.StringIO()).sheet_by_index(0)
             people = _people(pd.DataFrame([cells.row_values(i) for i in range(1, cells.nrows)],
@@ -188,7 +257,7 @@ def _demographics(
         # xlrd raises all kinds
         except Exception as e:
             raise DownloadError(f'{sheet if file == sheet else source.url}: not the spreadsheet of IXI '
-                                f'({_short(e)})') from e
+                                f'({short_reason(e)})') from e
         if file != sheet:
             with writing(sheet) as new: shutil.copyfile(file, new)
     return people
@@ -205,9 +274,9 @@ def _people(table):
 
 # %% ../../nbs/data/01_external_data.ipynb #0addc76e
 def _ixi_demographics():
-    "Source of IXI's spreadsheet, beside the images TorchIO knows; no hash is published"
+    "DownloadSource of IXI's spreadsheet, beside the images TorchIO knows; no hash is published"
     from torchio.datasets import IXI
-    return Source(f'{IXI.base_url.rsplit("/", 1)[0]}/IXI.xls')
+    return DownloadSource(f'{IXI.base_url.rsplit("/", 1)[0]}/IXI.xls')
 
 
 def _ixi_table(folder, people, columns):
@@ -215,55 +284,58 @@ def _ixi_table(folder, people, columns):
     df = columns[0]
     for o in columns[1:]: df = df.merge(o, on='subject_id', how='outer')
     if people is not None: df = df.merge(people, on='subject_id', how='left')
-    _write_csv(df, folder/'dataset.csv')
+    write_table(df, folder/'dataset.csv')
 
 # %% ../../nbs/data/01_external_data.ipynb #48121838
 def download_ixi_data(
     path: str | Path | None = None,  # the folder IXI is made in here; None: `fastmonai_home()`
     modality: str = 'T1',  # 'T1', 'T2', 'PD' or 'MRA'; a second one joins the first in the table
     # mirror, or a file you have (also found as `path/IXI-T1.tar`); held to TorchIO's MD5
-    source: str | Path | Source | None = None,
-    demographics_source: str | Path | Source | None = None,  # the same for IXI.xls, whose hash is not published
+    source: str | Path | DownloadSource | None = None,
+    demographics_source: str | Path | DownloadSource | None = None,  # the same for IXI.xls, whose hash is not published
 ) -> Path:  # the folder, with `T1_images` and `dataset.csv`: subject_id, t1_path, gender, age_at_scan
     """IXI in full size (T1: 581 volumes, about 5 GB), with age and sex
 
     A few subjects have no age, or two: theirs is empty, so `df.dropna()` before a regression. Paths in the table are as
-    seen from the working directory of the last call. A second call needs no network. ImportError without xlrd,
-    DownloadError for a file that cannot be had or is not the published one. """
+    seen from the working directory of the last call. A second call needs no network. ImportError without the extra
+    `ixi`, DownloadError for a file that cannot be had or is not the published one. """
     from torchio.datasets import IXI
     if modality not in ('T1', 'T2', 'PD', 'MRA'):
         raise ValueError(f"IXI has no modality {modality!r} here; it has 'T1', 'T2', 'PD' and 'MRA'")
-    path = _folder(path)
-    folder, official = path/'IXI', Source(IXI.base_url.format(modality=modality), f'md5:{IXI.md5_dict[modality]}')
-    people = _demographics(folder, _resolve(demographics_source, _ixi_demographics()))
-    _obtain(folder/f'{modality}_images', _resolve(source, official), f'IXI-{modality}.tar',
-            partial(_build_archive, name=f'IXI-{modality}.tar'), path)
+    path = data_folder(path)
+    folder = path/'IXI'
+    official = DownloadSource(IXI.base_url.format(modality=modality), f'md5:{IXI.md5_dict[modality]}')
+    people = _demographics(folder, chosen_source(demographics_source, _ixi_demographics()))
+    obtain(folder/f'{modality}_images', chosen_source(source, official), f'IXI-{modality}.tar',
+            partial(unpack_published, name=f'IXI-{modality}.tar'), path)
     _ixi_table(folder, people, [_subjects(o, f'{o.name[:-7].lower()}_path') for o in sorted(folder.glob('*_images'))])
     return folder
 
 # %% ../../nbs/data/01_external_data.ipynb #4459c5b4
 def download_ixi_tiny(
     path: str | Path | None = None,  # the folder IXITiny is made in here; None: `fastmonai_home()`
-    demographics: bool = False,  # also gender and age_at_scan, from IXI's spreadsheet (needs xlrd)
+    *,
+    demographics: bool = False,  # also gender and age_at_scan, from IXI's spreadsheet (needs the extra `ixi`)
     # mirror, or a file you have (also found as `path/ixi_tiny.zip`); held to TorchIO's MD5
-    source: str | Path | Source | None = None,
-    demographics_source: str | Path | Source | None = None,  # the same for IXI.xls, whose hash is not published
+    source: str | Path | DownloadSource | None = None,
+    demographics_source: str | Path | DownloadSource | None = None,  # the same for IXI.xls, whose hash is not published
 ) -> Path:  # the folder, with `image`, `label` and `dataset.csv`: subject_id, t1_path, labels
     """A small version of IXI: 566 T1 brains and their brain masks
 
     Paths in the table are as seen from the working directory of the last call. A second call needs no network.
     DownloadError for a file that cannot be had, is not the published one or lacks a mask. """
     from torchio.datasets import IXITiny
-    path = _folder(path)
-    official = Source(IXITiny.url, f'md5:{IXITiny.md5}')
-    folder = _obtain(path/'IXITiny', _resolve(source, official), 'ixi_tiny.zip',
-                     partial(_build_archive, name='ixi_tiny.zip', inside='ixi_tiny'), path)
+    path = data_folder(path)
+    official = DownloadSource(IXITiny.url, f'md5:{IXITiny.md5}')
+    folder = obtain(path/'IXITiny', chosen_source(source, official), 'ixi_tiny.zip',
+                     partial(unpack_published, name='ixi_tiny.zip', inside='ixi_tiny'), path)
     images, labels = _subjects(folder/'image', 't1_path'), _subjects(folder/'label', 'labels')
     alone = sorted(set(images.subject_id) ^ set(labels.subject_id))
     if alone:
         raise DownloadError(f'{folder}: image without label, or label without image: {", ".join(alone[:5])}; '
                             'remove the folder and call again')
-    people = _demographics(path/'IXI', _resolve(demographics_source, _ixi_demographics())) if demographics else None
+    people = None
+    if demographics: people = _demographics(path/'IXI', chosen_source(demographics_source, _ixi_demographics()))
     _ixi_table(folder, people, [images, labels])
     return folder
 
@@ -272,7 +344,7 @@ def download_decathlon(
     task: str = 'Task04_Hippocampus',  # 'Task01_BrainTumour' … 'Task10_Colon'
     path: str | Path | None = None,  # the task's folder is made in here; None: `fastmonai_home()`
     # mirror, or a file you have (also found as `path/Task04_Hippocampus.tar`); held to MONAI's MD5
-    source: str | Path | Source | None = None,
+    source: str | Path | DownloadSource | None = None,
 ) -> Path:  # the task's folder, for `decathlon_df`
     """A task of the Medical Segmentation Decathlon (27 MB for the hippocampus, 27 GB for the liver)
 
@@ -280,9 +352,10 @@ def download_decathlon(
     not the published one. """
     from monai.apps import DecathlonDataset as D
     if task not in D.resource: raise ValueError(f'the Decathlon has no task {task!r}; it has {", ".join(D.resource)}')
-    path, name = _folder(path), f'{task}.tar'
-    official = Source(D.resource[task], f'md5:{D.md5[task]}')
-    return _obtain(path/task, _resolve(source, official), name, partial(_build_archive, name=name, inside=task), path)
+    path, name = data_folder(path), f'{task}.tar'
+    official = DownloadSource(D.resource[task], f'md5:{D.md5[task]}')
+    build = partial(unpack_published, name=name, inside=task)
+    return obtain(path/task, chosen_source(source, official), name, build, path)
 
 # %% ../../nbs/data/01_external_data.ipynb #2817be2e
 def _listed(
@@ -293,7 +366,7 @@ def _listed(
     if points_outside(name): raise ValueError(f'{folder/"dataset.json"}: {name!r} points outside of the folder')
     return folder/name
 
-
+# %% ../../nbs/data/01_external_data.ipynb #ef68a9dc
 def decathlon_df(
     folder: str | Path,  # a task's folder, with `dataset.json`
 ) -> pd.DataFrame:  # subject_id, image, label (missing for test images), is_test; `df.attrs` has name, labels, modality
@@ -310,7 +383,7 @@ def decathlon_df(
         rows += [(o['image'] if isinstance(o, dict) else o, None, True) for o in spec.get('test', [])]
     except (ValueError, KeyError, TypeError) as e:
         raise ValueError(f"{file}: expected JSON with a 'training' list of image and label pairs; "
-                         f"{type(e).__name__}: {_short(e)}") from e
+                         f"{type(e).__name__}: {short_reason(e)}") from e
     df = pd.DataFrame([(_listed(folder, i), l and _listed(folder, l), t) for i, l, t in rows],
                       columns=['image', 'label', 'is_test'])
     missing = [o for o in [*df.image, *df.label.dropna()] if not o.is_file()]
@@ -354,14 +427,16 @@ def _challenge_df(folder):
 def download_mednist(
     path: str | Path | None = None,  # the folder MedNIST is made in here; None: `fastmonai_home()`
     # mirror, or a file you have (also found as `path/MedNIST.tar.gz`); held to MONAI's MD5
-    source: str | Path | Source | None = None,
+    source: str | Path | DownloadSource | None = None,
 ) -> pd.DataFrame:  # img_path, labels
     """MedNIST: AbdomenCT, BreastMRI, CXR, ChestCT, Hand and HeadCT
 
     A second call needs no network. There is no official split: choose one with `valid_pct`. DownloadError for a file
     that cannot be had or is not the published one. """
     from monai.apps import MedNISTDataset as M
-    path = _folder(path)
-    official = Source(M.resource, f'md5:{M.md5}')
-    return mednist_df(_obtain(path/'MedNIST', _resolve(source, official), M.compressed_file_name,
-                              partial(_build_archive, name=M.compressed_file_name, inside=M.dataset_folder_name), path))
+    path = data_folder(path)
+    official = DownloadSource(M.resource, f'md5:{M.md5}')
+    build = partial(unpack_published, name=M.compressed_file_name, inside=M.dataset_folder_name)
+    return mednist_df(obtain(path/'MedNIST', chosen_source(source, official), M.compressed_file_name, build, path))
+
+

@@ -26,7 +26,7 @@ from fastai.vision.core import AddMaskCodes
 from ..images.geometry import per_axis
 from ..images.vision_core import GridWarning, MedImage, MedMask
 from .preprocessing import MedTransform
-from .cache import Cache, Item, pack
+from .cache import Cache, free_memory, Item, pack, step_key
 from .vision_augmentation import check_transforms, RandomTransform
 from .data_checks import image_geometry, OPENABLE, read_from_items, with_axes_of
 
@@ -96,18 +96,14 @@ def only_for_fastai(
     return isinstance(t, (AddMaskCodes, ToTensor))
 
 # %% ../../nbs/data/09_prepared.ipynb #baa2d27a
-def _has_spec(t):
-    try: t.to_spec()
-    except TypeError: return False
-    return True
-
-def _once(t): # gives the same in every epoch, and can be named in JSON
-    return isinstance(t, MedTransform) and not isinstance(t, RandomTransform) and t.split_idx is None and _has_spec(t)
+def _once(t): # gives the same in every epoch, and it is known what it does
+    return (isinstance(t, MedTransform) and not isinstance(t, RandomTransform) and t.split_idx is None
+            and step_key(t) is not None)
 
 def deterministic_steps(
     tfms, # Item transforms
 )->list: # of transforms
-    "Those of `tfms` that come before the first that is random, foreign, or has no JSON form"
+    "Those of `tfms` that come before the first that is random, foreign, or of which it is not known what it does"
     res = []
     for t in Pipeline(tfms).fs:
         if only_for_fastai(t): continue
@@ -298,36 +294,34 @@ class Preparation:
     def known(self)->bool:
         "Whether every image and mask is opened by this library's own classes and transforms"
         return all(type(fs[0]) in (OpenItem, OpenMedMask) and fs[0].cls in (MedImage, MedMask)
-                   and all(isinstance(t, MedTransform) for t in fs[1:]) for fs in self.pipelines)
+                   and all(isinstance(t, MedTransform) and step_key(t) for t in fs[1:]) for fs in self.pipelines)
     def settings(self)->list:
         "All that decides about the result, as JSON"
         opens = [dict(name=f'read {fs[0].cls.__name__}', nonfinite=fs[0].nonfinite, grids=fs[0].grids)
                  for fs in self.pipelines]
-        return opens + [t.to_spec() for t in [*self.pipelines[0][1:], *self.steps]]
+        return opens + [step_key(t) for t in [*(t for fs in self.pipelines for t in fs[1:]), *self.steps]]
     def item_sources(self)->list:
         "For each item the sources of all its images and masks"
         def plain(o): return [o.mask, o.image] if isinstance(o, MaskSource) else [o]
         return [[p for o in item for p in plain(o)] for item in zip(*self.sources)]
     def __call__(self, i:int)->tuple:
-        "The images and masks of item `i`, opened on the block's grid; and the same after all steps"
-        before = parts = tuple(_opened(s[i], fs) for s,fs in zip(self.sources, self.pipelines))
+        "The images and masks of item `i`, after all steps"
+        parts = tuple(_opened(s[i], fs) for s,fs in zip(self.sources, self.pipelines))
         for t in self.steps: parts = t(parts)
-        return before, parts
+        return parts
 
 # %% ../../nbs/data/09_prepared.ipynb #6fbb5f80
 def _first_bytes(preparation, dtype):
     "(axes, bytes) of the first item that can be prepared; None if none can"
     for i in range(len(preparation)):
-        try: arrays, _ = pack(preparation(i)[1], dtype=dtype)
+        try: arrays, _ = pack(preparation(i), dtype=dtype)
         except (OSError, ValueError, RuntimeError): continue
         return arrays['0'].ndim - 1, sum(a.nbytes for a in arrays.values())
 
 def _room(cache):
-    "Bytes that may be used: of the disk half of what is free; None where that is not known"
+    "Bytes that may be used: of the disk half of what is free"
     folder = cache.folder
-    if folder is None:
-        try: return int(next(l.split()[1] for l in open('/proc/meminfo') if l.startswith('MemAvailable')))*1024
-        except (OSError, StopIteration): return None
+    if folder is None: return free_memory()
     folder.mkdir(parents=True, exist_ok=True)
     return shutil.disk_usage(folder).free//2
 
@@ -335,7 +329,7 @@ def _too_large(cache, n, nbytes):
     "What `n` items of `nbytes` need, in words, if `cache` has not the room; None if it has"
     try: room = _room(cache)
     except OSError as e: return f'{cache} cannot be written: {e}'
-    if room is None or n*nbytes <= room: return None
+    if n*nbytes <= room: return None
     return f'{n} items of {nbytes/1e6:.3g} MB need {n*nbytes/1e9:.3g} GB, and {cache} has {room/1e9:.3g} GB to spare'
 
 def unfit_for_cache(

@@ -27,19 +27,36 @@ from .preprocessing import MedTransform, map_item, transform_from_spec, _positiv
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #05602de7
-def first_image(o): # An item: a `MedImage`, a `MedMask`, a plain tensor, or a tuple with one of them
+def first_image(
+    o, # An item: a `MedImage`, a `MedMask`, a plain tensor, or a tuple with one of them
+)->MedBase:
     "The first image (or mask) of an item; TypeError if there is none"
     map_item(o, noop, noop)
     return MedImage(o) if type(o) is Tensor else next(i for i in (o if isinstance(o, (tuple, list)) else [o])
                                                       if isinstance(i, MedBase))
 
-def _uniform(lo, hi): return torch.empty(1, dtype=torch.float64).uniform_(lo, hi).item()
-
-def _probability(p, name='p'):
+# %% ../../nbs/data/06_vision_augmentation.ipynb #c00bbc35
+def as_probability(
+    p:float, # What is to be one
+    name:str='p', # Of the argument, for the message
+)->float:
+    "`p` itself; ValueError if it is no number from 0 to 1"
     if isinstance(p, (int, float)) and 0 <= p <= 1: return p
     raise ValueError(f'{name} is a probability, a number from 0 to 1, not {p!r}')
 
-# %% ../../nbs/data/06_vision_augmentation.ipynb #8bb713cf
+# %% ../../nbs/data/06_vision_augmentation.ipynb #114f5f98
+def as_interval(
+    v, # Two numbers, or one
+    name:str, # Of the argument, for the message
+    low=None, # Gives the lower end from a single number
+)->tuple:
+    "Two numbers, the smaller first; a single number `v` is the interval from `low(v)` to `v`. ValueError for others"
+    if isinstance(v, (int, float)) and low is not None: v = (low(v), v)
+    v = tuple(v) if isinstance(v, (tuple, list, np.ndarray)) else v
+    if isinstance(v, tuple) and len(v) == 2 and all(isinstance(o, (int, float)) for o in v) and v[0] <= v[1]: return v
+    raise ValueError(f'{name} must be two numbers, the smaller first, not {v!r}')
+
+# %% ../../nbs/data/06_vision_augmentation.ipynb #412614a2
 class RandomTransform(MedTransform):
     """Base of the random item transforms: with probability `p` `draw` parameters and `apply` them, on training items
     only"""
@@ -48,7 +65,7 @@ class RandomTransform(MedTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__()
-        self.p = _probability(p)
+        self.p = as_probability(p)
 
     def draw(self,
         o, # The item to be transformed: its size and spacing may matter
@@ -92,16 +109,11 @@ class RandomIntensityScale(RandomTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.scale_range = _interval(scale_range, 'scale_range')
+        self.scale_range = as_interval(scale_range, 'scale_range')
     def draw(self, o): return dict(scale=_uniform(*self.scale_range))
     def on_image(self, img, params): return img.new_grid(img.as_subclass(Tensor) * params['scale'], img.affine)
 
-def _interval(v, name, low=None):
-    "Two numbers, the smaller first; a single number `v` is the interval from `low(v)` to `v`"
-    if isinstance(v, (int, float)) and low is not None: v = (low(v), v)
-    v = tuple(v) if isinstance(v, (tuple, list, np.ndarray)) else v
-    if isinstance(v, tuple) and len(v) == 2 and all(isinstance(o, (int, float)) for o in v) and v[0] <= v[1]: return v
-    raise ValueError(f'{name} must be two numbers, the smaller first, not {v!r}')
+def _uniform(lo, hi): return torch.empty(1, dtype=torch.float64).uniform_(lo, hi).item()
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #ec15d6a2
 def _tio():
@@ -175,19 +187,26 @@ class RandomAffine(_Spatial):
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #0b7e60b3
 _directions = ('left', 'right', 'anterior', 'posterior', 'inferior', 'superior')
-_axis_pairs = ('LR', 'AP', 'IS')
+AXIS_PAIRS = ('LR', 'AP', 'IS')
 
-def _named_axes(axes):
-    "`axes` as a tuple of integers and of 'LR', 'AP', 'IS'"
+def named_axes(
+    axes, # Array axes, directions as letters or words, or several of them
+)->tuple:
+    "`axes` as a tuple of integers and of 'LR', 'AP', 'IS'; ValueError for what is neither"
     if isinstance(axes, int) and not isinstance(axes, bool) and 0 <= axes <= 2: return (axes,)
     if isinstance(axes, str):
         letters = axes[:1].upper() if axes.lower() in _directions else axes.upper()
-        if letters and set(letters) <= set('LRAPIS'): return tuple(o for o in _axis_pairs if set(o) & set(letters))
-    elif isinstance(axes, (tuple, list)) and axes: return tuple(dict.fromkeys(a for o in axes for a in _named_axes(o)))
+        if letters and set(letters) <= set('LRAPIS'): return tuple(o for o in AXIS_PAIRS if set(o) & set(letters))
+    elif isinstance(axes, (tuple, list)) and axes: return tuple(dict.fromkeys(a for o in axes for a in named_axes(o)))
     raise ValueError(f"axes must be array axes 0, 1, 2, or directions such as 'LR' or 'Anterior', not {axes!r}")
 
-def _array_axes(axes, x):
-    "The spatial axes of `x` that the names or numbers `axes` mean; those that a 2D image has not are left out"
+# %% ../../nbs/data/06_vision_augmentation.ipynb #65b2ba6a
+def array_axes(
+    axes, # As `named_axes` gives
+    x:MedBase, # An image or a mask, (C, *spatial)
+)->list:
+    """The spatial axes of `x` that the names or numbers `axes` mean; those that a 2D image has not are left out.
+    ValueError where none is left"""
     n, codes = x.ndim - 1, Geometry(x.shape[1:], np.eye(4) if x.affine is None else x.affine).orientation
     found = {i for a in axes for i in range(n) if (a == i if isinstance(a, int) else codes[i] in a)}
     if not found:
@@ -234,26 +253,37 @@ def swap_of(
                   'swap=[(1, 2), …] names the pairs, swap=() mirrors all the same', stacklevel=stacklevel)
     return 'leave_out'
 
-def _swap(swap):
-    "`swap` checked: None, 'leave_out', or a list of pairs"
+# %% ../../nbs/data/06_vision_augmentation.ipynb #4b375121
+def swap_pairs(
+    swap, # None, 'leave_out', or a list of pairs
+):
+    "`swap` with its pairs as tuples; ValueError for what is none of these"
     if swap is None or isinstance(swap, str) and swap == 'leave_out': return swap
     pairs = [tuple(p) if isinstance(p, (tuple, list)) else (p,)
              for p in (swap if isinstance(swap, (tuple, list)) else [swap])]
     each = [i for p in pairs for i in p]
     whole = all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in each)
     if not whole or any(len(p) != 2 for p in pairs) or len(set(each)) != len(each):
-        raise ValueError("swap is a list of pairs of labels or channels, each in one pair, such as [(1, 2)], or "
-                         "'leave_out', "
-                         f'not {swap!r}')
+        raise ValueError('swap is a list of pairs of labels or channels, each in one pair, such as [(1, 2)], or '
+                         f"'leave_out', not {swap!r}")
     return pairs
 
-def swap_labels(x:Tensor, pairs:list)->Tensor: # Label numbers of any shape
+# %% ../../nbs/data/06_vision_augmentation.ipynb #3b02d13b
+def swap_labels(
+    x:Tensor, # Label numbers of any shape
+    pairs:list, # Of labels
+)->Tensor:
     "`x` with the labels of each pair exchanged"
     res = x
     for a,b in pairs: res = torch.where(x == a, b, torch.where(x == b, a, res)).to(x.dtype)
     return res
 
-def swap_channels(x:Tensor, pairs:list, axis:int=0)->Tensor: # Such as (C, *spatial), with axis=0
+# %% ../../nbs/data/06_vision_augmentation.ipynb #92024f95
+def swap_channels(
+    x:Tensor, # Such as (C, *spatial), with axis=0
+    pairs:list, # Of channels
+    axis:int=0, # That of the channels
+)->Tensor:
     "`x` with the channels of each pair exchanged; ValueError where it has not so many"
     n = x.shape[axis]
     if any(i >= n for p in pairs for i in p):
@@ -262,7 +292,10 @@ def swap_channels(x:Tensor, pairs:list, axis:int=0)->Tensor: # Such as (C, *spat
     for a,b in pairs: order[a], order[b] = b, a
     return x.index_select(axis, torch.tensor(order, device=x.device)) if pairs else x
 
-def left_right_axis(x:MedBase)->int: # An image or a mask, (C, *spatial)
+# %% ../../nbs/data/06_vision_augmentation.ipynb #05c6bf1f
+def left_right_axis(
+    x:MedBase, # An image or a mask, (C, *spatial)
+)->int|None:
     "The spatial axis of `x` that runs from left to right; None if it has none"
     codes = Geometry(x.shape[1:], np.eye(4) if x.affine is None else x.affine).orientation
     return next((i for i,c in enumerate(codes[:x.ndim-1]) if c in 'LR'), None)
@@ -276,7 +309,7 @@ def mirrors(
     "The mirror images to average over; ValueError where `tta` names no axis. A warning where a side has no partner"
     if tta is False or tta is None: return [((), [])]
     n, side = x.ndim - 1, left_right_axis(x)
-    try: axes = list(range(n)) if tta is True else _array_axes(_named_axes(tta), x)
+    try: axes = list(range(n)) if tta is True else array_axes(named_axes(tta), x)
     except ValueError: axes = [n]
     whole = [a for a in (tta if isinstance(tta, (tuple, list)) else [tta]) if isinstance(a, int)]
     if any(not 0 <= a < n for a in [*whole, *axes]):
@@ -285,6 +318,20 @@ def mirrors(
     swap = swap_of(list(names), stacklevel=4) if side in axes else []
     if swap == 'leave_out': axes, swap = [a for a in axes if a != side], []
     return [(c, swap if side in c else []) for k in range(len(axes)+1) for c in combinations(axes, k)]
+
+# %% ../../nbs/data/06_vision_augmentation.ipynb #343d1647
+def with_swap(
+    t, # A flip
+    swap, # As for `RandomFlip`
+):
+    "`t` itself, or a copy that exchanges the pairs of `swap` where it does not say itself what becomes of the sides"
+    if t.swap is not None or not any(a == 'LR' or isinstance(a, int) for a in named_axes(t.axes)): return t
+    t = copy(t)
+    t.swap = swap_pairs(swap)
+    return t
+
+def _swapped(mask, pairs): # (C, *spatial)
+    return swap_channels(mask, pairs) if len(mask) > 1 else swap_labels(mask, pairs)
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #59f589a8
 class RandomFlip(_Spatial):
@@ -299,12 +346,12 @@ class RandomFlip(_Spatial):
         swap:list|str=None,
     ):
         super().__init__(p)
-        self.axes, self.swap = axes, _swap(swap)
-        self.flip_probability = _probability(flip_probability, 'flip_probability')
-        _named_axes(axes)
+        self.axes, self.swap = axes, swap_pairs(swap)
+        self.flip_probability = as_probability(flip_probability, 'flip_probability')
+        named_axes(axes)
     def draw(self, o):
         x = first_image(o)
-        axes = _array_axes(_named_axes(self.axes), x)
+        axes = array_axes(named_axes(self.axes), x)
         if self.swap == 'leave_out': axes = [a for a in axes if a != left_right_axis(x)]
         return dict(axes=[a for a in axes if torch.rand(1).item() < self.flip_probability])
     def on_image(self, img, params):
@@ -315,18 +362,8 @@ class RandomFlip(_Spatial):
         return res.new_grid(_swapped(res.as_subclass(Tensor), pairs), mask.affine) if pairs else res
     def swapped(self, x, params):
         return self.swap if isinstance(self.swap, list) and left_right_axis(x) in params['axes'] else []
-    def for_sides(self, swap): return _with_swap(self, swap)
+    def for_sides(self, swap): return with_swap(self, swap)
     def invert(self, o, params): return self.apply(o, params)
-
-def _swapped(mask, pairs): # (C, *spatial)
-    return swap_channels(mask, pairs) if len(mask) > 1 else swap_labels(mask, pairs)
-
-def _with_swap(t, swap):
-    "`t` itself, or a copy that exchanges the pairs of `swap` where it does not say itself what becomes of the sides"
-    if t.swap is not None or not any(a == 'LR' or isinstance(a, int) for a in _named_axes(t.axes)): return t
-    t = copy(t)
-    t.swap = _swap(swap)
-    return t
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #fc732911
 class RandomElasticDeformation(_Spatial):
@@ -418,7 +455,7 @@ class RandomGamma(RandomTransform):
         p=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
-        self.log_gamma = _interval(log_gamma, 'log_gamma', low=lambda v: -v)
+        self.log_gamma = as_interval(log_gamma, 'log_gamma', low=lambda v: -v)
     def draw(self, o): return dict(gamma=[math.exp(_uniform(*self.log_gamma)) for _ in first_image(o)])
     def on_image(self, img, params):
         x = img.as_subclass(Tensor)
@@ -429,6 +466,15 @@ def _gamma(x, gamma):
     return x if lo == hi else ((x - lo) / (hi - lo)) ** gamma * (hi - lo) + lo
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #d43b53be
+def axis_numbers(
+    axes, # A number or several
+)->tuple:
+    "Array axes as a tuple; ValueError for others than 0, 1 and 2"
+    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    if axes and all(o in (0, 1, 2) for o in axes): return axes
+    raise ValueError(f'axes must be array axes 0, 1, 2, not {axes!r}')
+
+# %% ../../nbs/data/06_vision_augmentation.ipynb #93ea7f06
 class RandomGhosting(RandomTransform):
     "Add ghosts along one axis, as from breathing or pulsation"
     def __init__(self,
@@ -440,19 +486,14 @@ class RandomGhosting(RandomTransform):
         restore=None, # Share of the k-space's centre that is restored; a range, or None for its central slice
     ):
         super().__init__(p)
-        self.intensity, self.num_ghosts, self.axes, self.restore = intensity, num_ghosts, _int_axes(axes), restore
+        self.intensity, self.num_ghosts, self.axes, self.restore = intensity, num_ghosts, axis_numbers(axes), restore
         self._ranges()
     def _ranges(self): return _tio().RandomGhosting(self.num_ghosts, self.axes, self.intensity, self.restore)
     def draw(self, o):
-        r, axes = self._ranges(), tuple(_array_axes(self.axes, first_image(o)))
+        r, axes = self._ranges(), tuple(array_axes(self.axes, first_image(o)))
         return dict(zip(('num_ghosts', 'axis', 'intensity', 'restore'),
                         r.get_params(r.num_ghosts_range, axes, r.intensity_range, r.restore)))
     def on_image(self, img, params): return through_torchio(img, _tio().Ghosting(**params))
-
-def _int_axes(axes):
-    axes = (axes,) if isinstance(axes, int) else tuple(axes)
-    if axes and all(o in (0, 1, 2) for o in axes): return axes
-    raise ValueError(f'axes must be array axes 0, 1, 2, not {axes!r}')
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #33e554d8
 class RandomSpike(RandomTransform):
@@ -510,8 +551,8 @@ class RandomAnisotropy(RandomTransform):
     ):
         super().__init__(p)
         self.axes, self.downsampling, self.scalars_only = (
-            _int_axes(axes),
-            _interval(downsampling, 'downsampling', low=lambda v: 1),
+            axis_numbers(axes),
+            as_interval(downsampling, 'downsampling', low=lambda v: 1),
             scalars_only,
         )
         if self.downsampling[0] < 1: raise ValueError(f'downsampling must be at least 1, not {downsampling!r}')
@@ -519,7 +560,7 @@ class RandomAnisotropy(RandomTransform):
             raise ValueError(f"image_interpolation must be 'linear' or 'nearest', not {image_interpolation!r}")
         self.image_interpolation = image_interpolation
     def draw(self, o):
-        axes = _array_axes(self.axes, first_image(o))
+        axes = array_axes(self.axes, first_image(o))
         return dict(axis=axes[torch.randint(len(axes), (1,)).item()], downsampling=_uniform(*self.downsampling))
     def on_image(self, img, params): return _thick_slices(img, **params, mode=self.image_interpolation)
     def on_mask(self, mask, params): return mask if self.scalars_only else _thick_slices(mask, **params, mode='nearest')
@@ -638,7 +679,7 @@ _instead = (
     ('randscale|brightness|shiftintens|jitter|lighting|hue|saturation', 'RandomIntensityScale() or BatchBrightness()'),
     ('rescale|scaleintens|clamp', 'RescaleIntensity()'),
     ('normali[sz]e|znormal|standard', 'ZNormalization() in item_tfms, or NormalizeIntensity(nonzero=False, '
-                                      'subtrahend=mean, divisor=std)'),
+                                      'subtrahend=mean, divisor=std); vision_learner(normalize=False) adds none'),
     ('eras|cutout|dropout|swap', 'RandomCutout() or BatchCutout()'),
     ('noise', 'RandomNoise() or BatchNoise()'), ('blur|smooth|sharp', 'RandomBlur() or BatchBlur()'),
     ('bias', 'RandomBiasField() or BatchBiasField()'),
@@ -648,6 +689,7 @@ _instead = (
     ('oneof', 'OneOf([…]) of our own transforms'))
 
 def _ours_for(name):
+    "What to use in place of a transform called `name`"
     general = 'RandomAffine(), RandomFlip(), … in item_tfms, or aug_transforms3d() in batch_tfms'
     return next((o for pattern,o in _instead if re.search(pattern, name.lower())), general)
 

@@ -146,8 +146,12 @@ def sweep(
 )->int: # how many there were
     "Remove what killed processes left half written in a folder"
     found = [Path(e.path) for e in os.scandir(folder) if e.name.startswith(_HIDDEN) and e.is_dir(follow_symlinks=False)]
-    found = [f for f in found if os.listdir(f) == [_INNER] and (f/_INNER).is_dir()]
-    old = [f for f in found if time.time() - max(p.lstat().st_mtime for p in [f, *f.rglob('*')]) > 3600*hours]
+    def is_stale(f):
+        try:
+            return (os.listdir(f) == [_INNER] and (f/_INNER).is_dir() and
+                    time.time() - max(p.lstat().st_mtime for p in [f, *f.rglob('*')]) > 3600*hours)
+        except FileNotFoundError: return False # its writer is through with it
+    old = [f for f in found if is_stale(f)]
     for f in old: shutil.rmtree(f, ignore_errors=True)
     return len(old)
 
