@@ -20,7 +20,7 @@ from fastcore.basics import noop, patch
 from nibabel.orientations import io_orientation
 
 from ..images.geometry import spacing_of
-from .preprocessing import transform_from_spec, _no_image, _positive
+from .preprocessing import transform_from_spec, no_image_found, positive_numbers
 from .vision_augmentation import array_axes, as_interval, as_probability, axis_numbers, AXIS_PAIRS
 from .vision_augmentation import left_right_axis, named_axes, RandomCutout, RandomTransform, swap_channels
 from .vision_augmentation import swap_labels, swap_pairs, with_swap
@@ -33,7 +33,7 @@ def first_batch(
     "The first batch of images (or masks) in `o`; TypeError if there is none, ValueError for a single item"
     if type(o) is Tensor: o = MedImage(o)
     x = next((i for i in (o if isinstance(o, (tuple, list)) else [o]) if isinstance(i, MedBase)), None)
-    if x is None: raise TypeError(_no_image(o))
+    if x is None: raise TypeError(no_image_found(o))
     if x.ndim not in (4, 5) or not (x.affine is None or x.is_batch):
         raise ValueError(f'a batch transform takes a batch (B, C, *spatial), not one item: got {x}')
     return x
@@ -283,7 +283,7 @@ class BatchElastic(_Part):
         if locked_borders not in (0, 1, 2):
             raise ValueError(f'locked_borders must be 0, 1 or 2, not {locked_borders!r}')
         fewest = 5 if locked_borders == 2 else 4
-        if min(_positive(self.points, 'num_control_points', whole=True)) < fewest:
+        if min(positive_numbers(self.points, 'num_control_points', whole=True)) < fewest:
             raise ValueError(f'num_control_points must be at least {fewest} with '
                              f'locked_borders={locked_borders}, not {num_control_points!r}')
         if np.min(max_displacement) < 0:

@@ -9,6 +9,7 @@ __all__ = ['KeepLargest', 'keep_largest', 'FillHoles', 'fill_holes', 'RemoveSmal
 # %% ../../nbs/data/04_postprocessing.ipynb #ea9ff860
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ class _Labels:
         return self.mask.new_grid(x, self.mask.affine) if isinstance(self.mask,
                                                                      MedBase) else x.as_subclass(type(self.mask))
 
-# %% ../../nbs/data/04_postprocessing.ipynb #981d4b69
+# %% ../../nbs/data/04_postprocessing.ipynb #d1f83add
 def _small_integers(x): # Array of labels, of any type
     "A copy of `x` as uint8 or uint16"
     if x.size == 0: raise ValueError(f'a mask of shape {x.shape} has no voxels')
@@ -62,8 +63,8 @@ def _spatial_axes(mask, affine, spacing):
     return mask.ndim - (mask.ndim == 4 or (mask.ndim == 3 and len(mask) == 1))
 
 def _labels_of(
-    mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-    spacing=None, # mm, of what carries no affine: a number, or one for each axis
+    mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+    spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
 )->_Labels:
     "The labels of one mask"
     if not isinstance(mask, (np.ndarray, Tensor)):
@@ -110,8 +111,8 @@ class _LabelStep(MedTransform):
     "Base of the steps: overwrite `change`, which changes the array of a `_Labels` in place"
     def change(self, labels): raise NotImplementedError
     def on_labels(self,
-        mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-        spacing=None, # mm, of what carries no affine: a number, or one for each axis
+        mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+        spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
     ):
         "`mask` with the step done, of the same type, dtype and affine"
         labels = _labels_of(mask, spacing)
@@ -140,10 +141,10 @@ def _check_connectivity(connectivity):
 class KeepLargest(_LabelStep):
     "The largest connected component of each label stays; its others become background"
     def __init__(self,
-        labels=None, # Which labels: a number or several; by default each of the foreground
-        n=1, # How many components stay
-        together=False, # Take the labels as one structure?
-        connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
+        labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+        n:int=1, # How many components stay
+        together:bool=False, # Take the labels as one structure?
+        connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
         super().__init__()
         if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
@@ -159,15 +160,15 @@ class KeepLargest(_LabelStep):
         def keep(sizes): return np.isin(np.arange(len(sizes)), np.argsort(-sizes, kind='stable')[:self.n])
         _keep_components(labels.x, keep, self.labels, self.connectivity, self.together)
 
-# %% ../../nbs/data/04_postprocessing.ipynb #4ec0332a
+# %% ../../nbs/data/04_postprocessing.ipynb #5e90bf11
 def keep_largest(
-    mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-    labels=None, # Which labels: a number or several; by default each of the foreground
-    connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
+    mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+    labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+    connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     *,
-    n=1, # How many components stay
-    together=False, # Take the labels as one structure?
-): # of the type of `mask`
+    n:int=1, # How many components stay
+    together:bool=False, # Take the labels as one structure?
+)->Tensor|np.ndarray: # of the type of `mask`
     "`mask` with the largest connected component of each label, and the others as background"
     return KeepLargest(labels, n, together, connectivity).on_labels(mask)
 
@@ -184,7 +185,7 @@ def _hole_sizes(here): # Boolean array: a label
 class FillHoles(_LabelStep):
     "Background that a label encloses becomes that label"
     def __init__(self,
-        labels=None, # Which labels: a number or several; by default each of the foreground
+        labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
     ):
         super().__init__()
         self.labels = _label_list(labels)
@@ -197,11 +198,11 @@ class FillHoles(_LabelStep):
             inner = background[box] & (size < smallest[box])
             x[box][inner], smallest[box][inner] = k, size[inner]
 
-# %% ../../nbs/data/04_postprocessing.ipynb #6281c119
+# %% ../../nbs/data/04_postprocessing.ipynb #c88d362a
 def fill_holes(
-    mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-    labels=None, # Which labels: a number or several; by default each of the foreground
-): # of the type of `mask`
+    mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+    labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+)->Tensor|np.ndarray: # of the type of `mask`
     "`mask` with the background that a label encloses as that label"
     return FillHoles(labels).on_labels(mask)
 
@@ -209,10 +210,10 @@ def fill_holes(
 class RemoveSmall(_LabelStep):
     "Components of a label below a volume become background"
     def __init__(self,
-        min_mm3, # The smallest volume that stays, mm³
-        labels=None, # Which labels: a number or several; by default each of the foreground
-        together=False, # Take the labels as one structure?
-        connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
+        min_mm3:float, # The smallest volume that stays, mm³
+        labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+        together:bool=False, # Take the labels as one structure?
+        connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
         super().__init__()
         if not isinstance(min_mm3, (int, float)) or isinstance(min_mm3, bool) or not 0 <= min_mm3 < np.inf:
@@ -228,16 +229,16 @@ class RemoveSmall(_LabelStep):
         least = self.min_mm3 / labels.voxel_mm3 * (1 - 1e-6)  # 0.3 mm³ are three voxels of 0.1 mm³
         _keep_components(labels.x, lambda sizes: sizes >= least, self.labels, self.connectivity, self.together)
 
-# %% ../../nbs/data/04_postprocessing.ipynb #63a8916c
+# %% ../../nbs/data/04_postprocessing.ipynb #331e7d6c
 def remove_small(
-    mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-    min_mm3, # The smallest volume that stays, mm³
-    labels=None, # Which labels: a number or several; by default each of the foreground
-    connectivity=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
+    mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+    min_mm3:float, # The smallest volume that stays, mm³
+    labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+    connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     *,
-    together=False, # Take the labels as one structure?
-    spacing=None, # mm, of what carries no affine: a number, or one for each axis
-): # of the type of `mask`
+    together:bool=False, # Take the labels as one structure?
+    spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
+)->Tensor|np.ndarray: # of the type of `mask`
     "`mask` without the components below `min_mm3`"
     return RemoveSmall(min_mm3, labels, together, connectivity).on_labels(mask, spacing)
 
@@ -254,8 +255,8 @@ class PostProcessing:
                 raise TypeError(f'a step is KeepLargest(), FillHoles() or RemoveSmall(mm³), not {o!r}')
 
     def __call__(self,
-        mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-        spacing=None, # mm, of what carries no affine: a number, or one for each axis
+        mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+        spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
     ):
         "`mask` after all steps, of the same type, dtype and affine"
         for step in self.steps: mask = step.on_labels(mask, spacing)
@@ -267,7 +268,7 @@ class PostProcessing:
     @classmethod
     def from_spec(cls,
         specs:list, # What `to_spec` gave
-    ):
+    )->Self:
         "The steps that `specs` describes; ValueError for anything else than the three of this notebook"
         if not isinstance(specs, list): raise ValueError(f'post-processing in JSON is a list of steps, not {specs!r}')
         return cls([transform_from_spec(o, allowed=(KeepLargest, FillHoles, RemoveSmall)) for o in specs])
@@ -282,7 +283,8 @@ def _binary(labels):
     return labels
 
 def refine_binary_pred_mask(
-    pred_mask, # `MedMask`, tensor or array of 0 and one label: (X, Y, Z) or (H, W), or with one channel before
+    # `MedMask`, tensor or array of 0 and one label: (X, Y, Z) or (H, W), or with one channel before
+    pred_mask:Tensor|np.ndarray,
     remove_size:int|float=10_000, # Components of more voxels than this stay
     percentage:float=0.2, # So do those of at least this share, 0 to 1, of the largest one's voxels
     verbose:bool=False, # Print what was found?
@@ -312,11 +314,11 @@ def _names(classes, found):
     return names
 
 def label_volumes(
-    mask, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
-    classes=None, # Names of the labels from 0, the background, on; or {label: name}
-    connectivity=None, # Voxels of a component touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
+    mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
+    classes:list|dict|None=None, # Names of the labels from 0, the background, on; or {label: name}
+    connectivity:int|None=None, # Voxels of a component touch at 1: faces, 2: and edges, 3: and corners; None: all
     *,
-    spacing=None, # mm, of what carries no affine: a number, or one for each axis
+    spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
 # 'label', 'name', 'voxels', 'ml', 'components', and the centre as 'x_mm', 'y_mm', 'z_mm' (RAS+; of an array: from its
 # first voxel on)
 )->pd.DataFrame:
@@ -332,9 +334,10 @@ def label_volumes(
 
 # %% ../../nbs/data/04_postprocessing.ipynb #08c41f1d
 def compute_binary_tumor_volume(
-    mask_data, # `MedMask`, tensor or array of 0 and one label: (X, Y, Z) or (H, W), or with one channel before
+    # `MedMask`, tensor or array of 0 and one label: (X, Y, Z) or (H, W), or with one channel before
+    mask_data:Tensor|np.ndarray,
     *,
-    spacing=None, # mm, of what carries no affine: a number, or one for each axis
+    spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
 )->float: # ml
     "The volume of a binary mask's foreground in millilitres"
     labels = _binary(_labels_of(mask_data, spacing))

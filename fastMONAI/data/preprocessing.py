@@ -9,6 +9,7 @@ __all__ = ['map_item', 'MedTransform', 'Reorder', 'Resample', 'ZNormalization', 
 
 # %% ../../nbs/data/03_preprocessing.ipynb #e4da3513
 import inspect
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -20,31 +21,42 @@ from ..images import geometry as _geometry
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/03_preprocessing.ipynb #b7c8fd41
+def no_image_found(
+    x, # An item that holds no image, of any kind
+)->str:
+    "What an error says of it, in one line"
+    found = f"({', '.join(type(o).__name__ for o in x)})" if isinstance(x, (tuple, list)) else f'{type(x).__name__}'
+    return f'expected a MedImage, a MedMask or a tuple with one of them, got {found}: open it with MedImage.create'
+
+# %% ../../nbs/data/03_preprocessing.ipynb #094ee50e
 def map_item(
     # A `MedImage` or `MedMask`; a tuple or list of them and of labels; or a plain tensor (C, *spatial), taken as an
     # image
     x,
-    on_image, # What to do with a `MedImage`
-    on_mask, # What to do with a `MedMask`
+    on_image:Callable, # What to do with a `MedImage`
+    on_mask:Callable, # What to do with a `MedMask`
 ):
     "The item `x` with its images and masks changed, and everything else as it was; TypeError if it holds neither"
     if type(x) is Tensor: return on_image(MedImage(x)).as_subclass(Tensor)
     if isinstance(x, (tuple, list)):
-        if not any(isinstance(o, MedBase) for o in x): raise TypeError(_no_image(x))
+        if not any(isinstance(o, MedBase) for o in x): raise TypeError(no_image_found(x))
         res = [_change(o, on_image, on_mask) if isinstance(o, MedBase) else o for o in x]
         return res if isinstance(x, list) else tuple(res)
-    if not isinstance(x, MedBase): raise TypeError(_no_image(x))
+    if not isinstance(x, MedBase): raise TypeError(no_image_found(x))
     return _change(x, on_image, on_mask)
 
 def _change(o, on_image, on_mask):
     if o.is_batch: raise ValueError(f'an item transform takes one item, not a batch: got {o}')
     return on_mask(o) if isinstance(o, MedMask) else on_image(o)
 
-def _no_image(x):
-    found = f"({', '.join(type(o).__name__ for o in x)})" if isinstance(x, (tuple, list)) else f'{type(x).__name__}'
-    return f'expected a MedImage, a MedMask or a tuple with one of them, got {found}: open it with MedImage.create'
+# %% ../../nbs/data/03_preprocessing.ipynb #0c5c30b1
+def _json(v, name):
+    if isinstance(v, (np.generic, np.ndarray)): v = v.tolist()
+    if isinstance(v, (list, tuple)): return [_json(o, name) for o in v]
+    if v is None or isinstance(v, (bool, int, float, str)): return v
+    raise TypeError(f'{name} has no JSON form: found {v!r}, expected numbers, strings, lists or None')
 
-# %% ../../nbs/data/03_preprocessing.ipynb #ce442f60
+# %% ../../nbs/data/03_preprocessing.ipynb #111ab820
 class MedTransform(Transform):
     """Base of the item transforms: overwrite `on_image` and `on_mask`; keep each argument of `__init__` as an
     attribute of its name"""
@@ -54,7 +66,7 @@ class MedTransform(Transform):
 
     def __call__(self,
         x, # A `MedImage`, a `MedMask`, a plain tensor (C, *spatial), or a tuple with images, masks and labels
-        split_idx=0, # fastai's pipelines say 0 for training items, 1 for validation; a direct call counts as training
+        split_idx:int|None=0, # fastai's pipelines say 0 in training, 1 in validation; a direct call counts as training
     ):
         "`x` transformed, of the same type or types; `x` itself if the transform is for another split"
         return x if self.split_idx not in (None, split_idx) else self.on_item(x)
@@ -62,57 +74,28 @@ class MedTransform(Transform):
 
     def inverse(self,
         x:MedBase, # What the transform gave, or a prediction on the same grid
-        geometry=None, # The grid before the transform
+        geometry:_geometry.Geometry|None=None, # The grid before the transform
     ):
         "`x` on the grid `geometry`; a transform that left the grid alone has nothing to undo"
         return x
 
     @property
-    def args(self):
+    def args(self)->dict:
         return {n: getattr(self, n) for n in inspect.signature(type(self).__init__).parameters if n != 'self'}
-    def to_spec(self):
+    def to_spec(self)->dict:
         "The transform as plain JSON: its class's name and its arguments"
-        return dict(name=type(self).__name__, args={k: _json(v, f'{type(self).__name__}({k}=…)') for k,
-                                                    v in self.args.items()})
+        name = type(self).__name__
+        return dict(name=name, args={k: _json(v, f'{name}({k}=…)') for k,v in self.args.items()})
     def __repr__(self): return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k,v in self.args.items())})"
 
-# %% ../../nbs/data/03_preprocessing.ipynb #0c5c30b1
-def _json(v, name):
-    if isinstance(v, (np.generic, np.ndarray)): v = v.tolist()
-    if isinstance(v, (list, tuple)): return [_json(o, name) for o in v]
-    if v is None or isinstance(v, (bool, int, float, str)): return v
-    raise TypeError(f'{name} has no JSON form: found {v!r}, expected numbers, strings, lists or None')
-
 # %% ../../nbs/data/03_preprocessing.ipynb #4a556dda
-class Reorder(MedTransform):
-    "Turn the axes of image and mask to `orientation`; a 2D image stays as it is"
-    def __init__(self,
-        orientation='RAS', # Axis codes: where the three array axes point
-    ):
-        super().__init__()
-        _geometry.Geometry((1,1,1), np.eye(4)).reorder(orientation)
-        self.orientation = orientation
-    def on_image(self, img): return img.reorder(self.orientation)
-    on_mask = on_image
-    def inverse(self, x, geometry): return x.reorder(geometry.orientation)
-
-# %% ../../nbs/data/03_preprocessing.ipynb #32b02011
-class Resample(MedTransform):
-    "Bring image and mask to voxels of `spacing`: linear for images, nearest neighbour for masks"
-    def __init__(self,
-        spacing, # mm: a number, or one for each axis
-    ):
-        super().__init__()
-        self.spacing = _positive(spacing, 'spacing')
-    def on_image(self, img):
-        as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
-        return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6,
-                                            atol=0) else img.resample(self.spacing)
-    on_mask = on_image
-    def inverse(self, x, geometry): return x.resample(geometry)
-
-def _positive(v, name, whole=False):
-    "`v` as a positive number, or a list of them; `whole`: as integers"
+def positive_numbers(
+    v, # A number, or one for each axis, of any type
+    name:str, # What it is, for the error
+    *,
+    whole:bool=False, # As integers?
+)->float|list:
+    "`v` as a positive number, or a list of them; ValueError for anything else"
     v = np.asarray(v).tolist()
     each = v if isinstance(v, list) else [v]
     if not each or not all(isinstance(o, (int, float)) and not isinstance(o, bool) and 0 < o < np.inf
@@ -121,6 +104,34 @@ def _positive(v, name, whole=False):
                          f"not {v!r}")
     if whole: each = [int(o) for o in each]
     return each if isinstance(v, list) else each[0]
+
+# %% ../../nbs/data/03_preprocessing.ipynb #dfe27d5e
+class Reorder(MedTransform):
+    "Turn the axes of image and mask to `orientation`; a 2D image stays as it is"
+    def __init__(self,
+        orientation:str='RAS', # Axis codes: where the three array axes point
+    ):
+        super().__init__()
+        _geometry.Geometry((1,1,1), np.eye(4)).reorder(orientation)
+        self.orientation = orientation
+    def on_image(self, img): return img.reorder(self.orientation)
+    on_mask = on_image
+    def inverse(self, x, geometry): return x.reorder(geometry.orientation)
+
+# %% ../../nbs/data/03_preprocessing.ipynb #7087afed
+class Resample(MedTransform):
+    "Bring image and mask to voxels of `spacing`: linear for images, nearest neighbour for masks"
+    def __init__(self,
+        spacing:float|list, # mm: a number, or one for each axis
+    ):
+        super().__init__()
+        self.spacing = positive_numbers(spacing, 'spacing')
+    def on_image(self, img):
+        as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
+        return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6,
+                                            atol=0) else img.resample(self.spacing)
+    on_mask = on_image
+    def inverse(self, x, geometry): return x.resample(geometry)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #56caedec
 _maskings = dict(foreground=lambda x: x > 0, mean=lambda x: x > x.mean())
@@ -145,13 +156,13 @@ def _standardised(x, values):
     std, mean = torch.std_mean(values)
     return (x - mean) / std
 
-# %% ../../nbs/data/03_preprocessing.ipynb #2f1fca84
+# %% ../../nbs/data/03_preprocessing.ipynb #d85d1036
 class ZNormalization(MedTransform):
     "Subtract the mean and divide by the standard deviation; an image of one value becomes zeros. Masks are untouched"
     def __init__(self,
         # Which values to take the statistics from: None (all), 'foreground' (> 0), 'mean' (> mean), or a function
-        masking_method=None,
-        channel_wise=True, # Each channel by its own statistics?
+        masking_method:str|Callable|None=None,
+        channel_wise:bool=True, # Each channel by its own statistics?
     ):
         super().__init__()
         if not (masking_method is None or callable(masking_method) or masking_method in list(_maskings)):
@@ -165,10 +176,10 @@ class ZNormalization(MedTransform):
 class RescaleIntensity(MedTransform):
     "Map intensities linearly to `out_min_max`; an image of one value gets the lower end. Masks are untouched"
     def __init__(self,
-        out_min_max=(0, 1), # The new range
-        in_min_max=None, # The range mapped to it; by default that of the image
-        percentiles=(0, 100), # Values beyond these percentiles of the image are clipped first
-        clip=False, # Hold values outside a given `in_min_max` inside `out_min_max`?
+        out_min_max:tuple=(0, 1), # The new range
+        in_min_max:tuple|None=None, # The range mapped to it; by default that of the image
+        percentiles:tuple=(0, 100), # Values beyond these percentiles of the image are clipped first
+        clip:bool=False, # Hold values outside a given `in_min_max` inside `out_min_max`?
     ):
         super().__init__()
         self.out_min_max, self.percentiles, self.clip = _range(out_min_max,
@@ -193,10 +204,10 @@ def _range(v, name):
 class NormalizeIntensity(MedTransform):
     "Subtract `subtrahend` and divide by `divisor`, as MONAI's transform of this name. Masks are untouched"
     def __init__(self,
-        nonzero=True, # Take the statistics from the values that are not zero, and change only those?
-        channel_wise=True, # Each channel by its own statistics?
-        subtrahend=None, # A number, or one for each channel; by default the mean
-        divisor=None, # A number, or one for each channel; by default the standard deviation; 0 counts as 1
+        nonzero:bool=True, # Take the statistics from the values that are not zero, and change only those?
+        channel_wise:bool=True, # Each channel by its own statistics?
+        subtrahend:float|list|None=None, # A number, or one for each channel; by default the mean
+        divisor:float|list|None=None, # Likewise; by default the standard deviation; 0 counts as 1
     ):
         super().__init__()
         self.nonzero, self.channel_wise, self.subtrahend, self.divisor = nonzero, channel_wise, subtrahend, divisor
@@ -225,15 +236,15 @@ class NormalizeIntensity(MedTransform):
 class PadOrCrop(MedTransform):
     "Pad or crop image and mask to `size` voxels about the centre"
     def __init__(self,
-        size, # Voxels: a number, or one for each axis
+        size:int|list, # Voxels: a number, or one for each axis
         # New voxels of an image: a number, or its channel's own 'minimum', 'maximum', 'mean' or 'median'. Of a mask:
         # 0
-        padding_mode=0,
+        padding_mode:float|str=0,
         # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
-        mask_name=None,
+        mask_name:str|None=None,
     ):
         super().__init__()
-        self.size, self.padding_mode, self.mask_name = _positive(size, 'size',
+        self.size, self.padding_mode, self.mask_name = positive_numbers(size, 'size',
                                                                  whole=True), _padding(padding_mode), mask_name
 
     def on_item(self, x):
@@ -285,7 +296,7 @@ class ResizeTo(MedTransform):
         super().__init__()
         if method not in ('pad', 'crop', 'squish'):
             raise ValueError(f"method must be 'pad', 'crop' or 'squish', not {method!r}")
-        self.size, self.method = _positive(size, 'size', whole=True), str(method)
+        self.size, self.method = positive_numbers(size, 'size', whole=True), str(method)
         self.padding_mode = _padding(padding_mode)
 
     def _sizes(self, x):
@@ -341,8 +352,8 @@ def _nearest(x, new):
 class CropForeground(MedTransform):
     "Crop image and mask to the box of voxels above `threshold` in any channel of the item's first image"
     def __init__(self,
-        threshold=0, # What is above it counts as foreground
-        margin=0, # Voxels kept around the box, as far as the image reaches: a number, or one for each axis
+        threshold:float=0, # What is above it counts as foreground
+        margin:int|list=0, # Voxels kept around the box, as far as the image reaches: a number, or one for each axis
     ):
         super().__init__()
         if not isinstance(threshold, (int, float)): raise ValueError(f'threshold must be a number, not {threshold!r}')
@@ -399,10 +410,14 @@ def transform_from_spec(
     if unknown: raise ValueError(f"{spec['name']} has no argument {', '.join(sorted(map(str, unknown)))}")
     return cls(**args)
 
-def transforms_to_specs(tfms): # Deterministic transforms, in their order
-    "`tfms` as a list for JSON"
+def transforms_to_specs(
+    tfms:Iterable[MedTransform], # Deterministic ones, in their order
+)->list[dict]:
+    "`tfms` as a list for JSON; TypeError where an argument has no JSON form"
     return [o.to_spec() for o in tfms]
 
-def transforms_from_specs(specs): # What `transforms_to_specs` gave
-    "The transforms that `specs` describes"
+def transforms_from_specs(
+    specs:list[dict], # What `transforms_to_specs` gave
+)->list[MedTransform]:
+    "The transforms that `specs` describes; ValueError as of `transform_from_spec`"
     return [transform_from_spec(o) for o in specs]

@@ -23,7 +23,7 @@ from fastcore.basics import noop
 from fasttransform import Transform
 
 from ..images.geometry import Geometry, resample
-from .preprocessing import MedTransform, map_item, transform_from_spec, _positive
+from .preprocessing import MedTransform, map_item, transform_from_spec, positive_numbers
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #05602de7
@@ -589,7 +589,7 @@ class RandomCutout(RandomTransform):
         if isinstance(fill, str) and fill not in _cutout_fills:
             raise ValueError(f"fill must be a number, 'min', 'max' or 'mean', not {fill!r}")
         for name,v in (('spatial_size', spatial_size), ('max_spatial_size', max_spatial_size)):
-            if v is not None: _positive(v, name, whole=True)
+            if v is not None: positive_numbers(v, name, whole=True)
         self.holes, self.max_holes, self.spatial_size, self.max_spatial_size = (
             holes,
             max_holes,
