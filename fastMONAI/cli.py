@@ -6,91 +6,144 @@
 __all__ = ['make_parser', 'main']
 
 # %% ../nbs/cli.ipynb #df1c55a1
-import argparse, os, sys, warnings
+import argparse, os, re, sys, warnings
 
 from . import __version__
 
 # %% ../nbs/cli.ipynb #4e141d85
+def _quiet(): warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
+
 def _demo(args):
     os.environ.setdefault('MPLBACKEND', 'Agg')                           # pictures go to files
-    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
+    _quiet()
     from fastMONAI.apps.demo import run_demo
     run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
 
 def _predict(args):
-    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
-    from fastMONAI.results.prediction_folder import predict_folder
+    if missing := [p for p in args.input if not os.path.exists(p)]:
+        raise FileNotFoundError(f'{missing[0]}: no such file or folder')
+    _quiet()
     from fastMONAI.models.sharing import load_model
+    from fastMONAI.results.prediction_folder import predict_folder
+    from fastMONAI.results.vision_inference import usable_device
+    steps, device = _steps(args.postprocess), usable_device(args.device)
     source = args.input[0] if len(args.input) == 1 else args.input
-    table = predict_folder([load_model(m, args.device) for m in args.model], source, args.out, workers=args.workers,
-                           tta=args.tta,
-                           overlap=args.overlap, uncertainty=args.uncertainty)
+    table = predict_folder([load_model(m, device) for m in args.model], source, args.out, workers=args.workers,
+                           tta=args.tta, overlap=args.overlap, uncertainty=args.uncertainty, postprocess=steps)
     failed = int((table.status == 'failed').sum())
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
     return 1 if failed else 0
 
 def _serve(args):
-    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
+    _quiet()
     from fastMONAI.apps.serve import serve
     serve(args.model, args.host, args.port, args.max_upload_mb, device=args.device, open_browser=args.open)
 
+# %% ../nbs/cli.ipynb #3b660f80
 def _share(x):
     "A type for argparse: a share from 0 to below 1, or 'auto'"
     if x == 'auto': return x
     if not 0 <= (value := float(x)) < 1: raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to below 1")
     return value
 
-def _at_least(low):
-    "A type for argparse: whole numbers from `low`"
+def _at_least(low, high=None):
+    "A type for argparse: whole numbers from `low` (to `high`)"
     def whole_number(text):
         if (value := int(text)) < low: raise argparse.ArgumentTypeError(f'{value} is below {low}')
+        if high is not None and value > high: raise argparse.ArgumentTypeError(f'{value} is above {high}')
         return value
     return whole_number
 
-# %% ../nbs/cli.ipynb #dce8f50e
+_axis = re.compile('([0-2]|[LRPAIS]{1,6})(,([0-2]|[LRPAIS]{1,6}))*')
+
+def _axes(text):
+    "A type for argparse: axes to mirror, as for `inference`"
+    if text == 'all': return True
+    if not _axis.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names no axis: expected AP, LR, IS, or 0, 1, 2 of the network's grid")
+    return [int(o) if o.isdigit() else o for o in text.split(',')]
+
+def _gather_axes(argv):
+    "`--tta AP IS images` as `--tta=AP,IS images`"
+    res, left = [], list(argv)
+    while left and left[0] != '--':
+        word, axes = left.pop(0), []
+        while word == '--tta' and left and _axis.fullmatch(left[0]): axes.append(left.pop(0))
+        res.append(f'--tta={",".join(axes) or "all"}' if word == '--tta' else word)
+    return res + left
+
+# %% ../nbs/cli.ipynb #c6a45982
+def _step(text):
+    "A type for argparse: the name of a step, with its volume, or a JSON file of steps"
+    name, equals, volume = text.partition('=')
+    if not equals and name.endswith('.json'): return text
+    name = re.sub('[-_]', '', name).lower()
+    if name in ('keeplargest', 'fillholes') and not equals: return name, None
+    if name == 'removesmall' and re.fullmatch(r'[0-9]{1,9}(\.[0-9]{1,9})?', volume): return name, float(volume)
+    raise argparse.ArgumentTypeError(
+        f'{text!r} is no step: expected keep-largest, fill-holes, remove-small=MM3 (such as '
+                                     'remove-small=100), or a JSON file of steps')
+
+def _steps(given):
+    "Steps of post-processing from what `_step` gave; None for none"
+    from fastMONAI.data.postprocessing import FillHoles, KeepLargest, PostProcessing, RemoveSmall
+    from fastMONAI.images.files import read_json
+    steps = dict(keeplargest=KeepLargest, fillholes=FillHoles, removesmall=RemoveSmall)
+    found = []
+    for o in given or ():
+        if isinstance(o, str): found += PostProcessing.from_spec(read_json(o, kind=list))
+        else: found.append(steps[o[0]](*(o[1:] if o[1] is not None else ())))
+    return found or None
+
+# %% ../nbs/cli.ipynb #056e48e6
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    "Help that names a default where there is one and the words do not"
+    def _get_help_string(self, action):
+        if action.default in (None, False) or '(default' in (action.help or ''): return action.help
+        return super()._get_help_string(action)
+
 def _add_predict(commands):
-    predict = commands.add_parser('predict', allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    predict = commands.add_parser('predict', allow_abbrev=False, formatter_class=_Help,
                                   help='predict images, each on its own grid, with a model that save_model wrote')
     predict.add_argument('input', nargs='+', metavar='INPUT', help='a folder of images, or images')
     predict.add_argument('--model', metavar='FOLDER', action='append', required=True,
                          help='what save_model wrote; several times: an ensemble')
     predict.add_argument('--out', metavar='FOLDER', required=True,
-                         help='folder for the predictions, not of the images; what is done there already is not '
-                              'done again')
+                         help='folder for the predictions and their table, predictions.csv; not of the images; what '
+                              'is done there already is not done again')
     predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
     predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5,
                          help="of windows, from 0 to below 1, or 'auto'")
-    predict.add_argument('--tta', action='store_true', help='average over mirror images')
+    predict.add_argument('--tta', metavar='AXES', nargs='?', const='all', type=_axes, default=False,
+                         help="average over mirror images: of all axes, or of those that follow, such as AP IS, "
+                              "or 0 1 2 "
+                              "of the network's grid")
+    predict.add_argument('--postprocess', metavar='STEP', action='append', type=_step,
+                         help="keep-largest, fill-holes, remove-small=MM3, or a JSON file of steps, after the model's "
+                              'own; several times: in this order')
     predict.add_argument('--uncertainty', action='store_true', help='score how sure each prediction is')
     predict.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
     predict.set_defaults(run=_predict)
 
+# %% ../nbs/cli.ipynb #48c5dc83
 def _add_serve(commands):
-    serve = commands.add_parser(
-        'serve',
-        allow_abbrev=False,
-        help='a web page on this computer where a model predicts what is put on it',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    serve = commands.add_parser('serve', allow_abbrev=False, formatter_class=_Help,
+                                help='a web page on this computer where a model predicts what is put on it')
     serve.add_argument('model', metavar='MODEL', help='what save_model wrote')
     serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can '
                                                            'reach this computer')
-    serve.add_argument('--port', metavar='N', type=_at_least(0), default=7860, help='0: any that is free')
+    serve.add_argument('--port', metavar='N', type=_at_least(0, 65535), default=7860, help='0: any that is free')
     serve.add_argument('--max-upload-mb', metavar='N', type=_at_least(1), default=1024,
                        help='what one request may send')
     serve.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
     serve.add_argument('--open', action='store_true', help='show the page at once')
     serve.set_defaults(run=_serve)
 
-def make_parser()->argparse.ArgumentParser:
-    "The parser of `fastmonai`"
-    parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False,
-                                     description='Deep learning on medical images, on fastai, MONAI and TorchIO')
-    parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+def _add_demo(commands):
     demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, '
                                                                 'without network, in a few minutes',
-                               formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+                               formatter_class=_Help)
     demo.add_argument('--out', metavar='FOLDER', default='fastmonai-demo',
                       help='folder for pictures, predictions and the model')
     demo.add_argument('--epochs', metavar='N', type=_at_least(1), default=20, help='passes over the training subjects')
@@ -100,19 +153,25 @@ def make_parser()->argparse.ArgumentParser:
     demo.add_argument('--data', metavar='FOLDER', help='folder for the subjects (default: demo in '
                                                        'FASTMONAI_HOME, or in ~/.fastmonai)')
     demo.set_defaults(run=_demo)
-    _add_predict(commands)
-    _add_serve(commands)
+
+def make_parser()->argparse.ArgumentParser:
+    "The parser of `fastmonai`"
+    parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False,
+                                     description='Deep learning on medical images, on fastai, MONAI and TorchIO')
+    parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for add in (_add_demo, _add_predict, _add_serve): add(commands)
     return parser
 
-# %% ../nbs/cli.ipynb #3b660f80
+# %% ../nbs/cli.ipynb #f7ed9bac
 def main(
-    argv=None, # Arguments; by default those of the command line
+    argv:list|None=None, # Arguments; by default those of the command line
 )->int: # Exit code, see above
     "The command `fastmonai`"
-    args = make_parser().parse_args(argv)
+    args = make_parser().parse_args(_gather_axes(sys.argv[1:] if argv is None else argv))
     try: return args.run(args) or 0
-    except (OSError, ValueError, ImportError) as e:
-        print(f'fastmonai: error: {e}', file=sys.stderr)
+    except (OSError, ValueError, ImportError, MemoryError) as e:
+        print(f"fastmonai: error: {' '.join(str(e).split()) or type(e).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nfastmonai: interrupted', file=sys.stderr)

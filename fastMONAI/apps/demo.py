@@ -20,14 +20,13 @@ import torch.nn.functional as F
 from monai.losses import DiceCELoss
 from monai.networks.nets import UNet
 from tqdm import tqdm
-from fastai.data.all import ColReader, ColSplitter
+from fastai.data.all import ColReader, ColSplitter, DataLoaders
 from fastai.torch_core import set_seed
 from fastai.vision.data import ImageBlock
 
 from ..images.geometry import Geometry
 from ..images.files import fastmonai_home
-from ..images.image_io import read_header
-from ..images.vision_plot import label_colors, show_segmentation_comparison, show_mask_overlay
+from ..images.vision_plot import label_colors, show_segmentation_comparison
 from ..images.vision_core import MedImage, MedMask
 from ..data.dataset_info import MedDataset
 from ..data.preprocessing import PadOrCrop, ZNormalization
@@ -37,7 +36,8 @@ from ..learning.vision_loss import CustomLoss
 from ..learning.vision_metrics import multi_dice_score
 from ..learning.vision_learner import Learner
 from ..models.sharing import save_model
-from ..results.evaluation import evaluate, history, score_table, show_history
+from ..results.evaluation import epoch_lines, evaluate, history, score_table, show_history
+from ..results.prediction_folder import bars_are_seen
 from ..results.vision_interpret import SegmentationInterpretation
 
 # %% ../../nbs/apps/00_demo.ipynb #b0ebcd1c
@@ -47,7 +47,7 @@ def _need(*packages):
     if missing: raise ImportError(f"the demo needs {' and '.join(missing)}: pip install 'fastMONAI[demo]'")
 
 def mni152_template(
-    smooth_mm=0.8, # Standard deviation of the smoothing, in mm
+    smooth_mm:float=0.8, # Standard deviation of the smoothing, in mm
 )->MedImage: # (3, 197, 233, 189) at 1 mm: T1 in 0 to 1, probability of grey matter, probability of white matter
     "The MNI152 template of the package nilearn; ImportError where that is missing"
     from scipy.ndimage import gaussian_filter
@@ -69,9 +69,9 @@ def _rotation(rng, degrees):
     return Rotation.from_euler('xyz', rng.uniform(-degrees, degrees, 3), degrees=True).as_matrix()
 
 def scan_grid(
-    rng, # numpy's random Generator
-    protocol, # (axis codes, mm along each of those axes)
-    tilt=8, # Largest rotation of the grid about each axis, in degrees
+    rng:np.random.Generator,
+    protocol:tuple, # (axis codes, mm along each of those axes)
+    tilt:float=8, # Largest rotation of the grid about each axis, in degrees
 )->Geometry:
     "The grid of one scan, around the brain"
     codes, spacing = protocol
@@ -85,10 +85,10 @@ def scan_grid(
 
 # %% ../../nbs/apps/00_demo.ipynb #8c7cd9bb
 def smooth_field(
-    rng, # numpy's random Generator
-    shape, # Voxels of the field
-    knots, # Knots along each axis
-    std, # Standard deviation at the knots
+    rng:np.random.Generator,
+    shape:tuple, # Voxels of the field
+    knots:int, # Knots along each axis
+    std:float, # Standard deviation at the knots
 )->torch.Tensor: # of that shape
     "Random numbers at a few knots, interpolated smoothly"
     x = torch.from_numpy(rng.normal(0, std, (1, 1, knots, knots, knots))).float()
@@ -97,8 +97,8 @@ def smooth_field(
     return F.interpolate(x, size=tuple(shape), mode='trilinear', align_corners=True)[0,0]
 
 def deformed_points(
-    rng, # numpy's random Generator
-    grid, # Geometry of the scan
+    rng:np.random.Generator,
+    grid:Geometry, # Of the scan
 )->np.ndarray: # (voxels, 3) mm in the template's space
     "Where the template has what the scan has at each voxel"
     points = grid.to_world(np.indices(grid.shape).reshape(3, -1).T) - _brain_center
@@ -109,8 +109,8 @@ def deformed_points(
 
 # %% ../../nbs/apps/00_demo.ipynb #30288a9a
 def sample_at(
-    image, # MedImage (C, X, Y, Z)
-    points, # (N, 3) mm
+    image:MedImage, # (C, X, Y, Z)
+    points:np.ndarray, # (N, 3) mm
 )->torch.Tensor: # (C, N)
     "Values of `image` at `points`, linear; 0 outside"
     voxels = image.geometry.to_voxel(points)
@@ -118,8 +118,8 @@ def sample_at(
     return F.grid_sample(image.as_subclass(torch.Tensor)[None], unit[None,None,None], align_corners=True)[0,:,0,0]
 
 def corrupted(
-    rng, # numpy's random Generator
-    t1, # (X, Y, Z) in 0 to 1
+    rng:np.random.Generator,
+    t1:torch.Tensor, # (X, Y, Z) in 0 to 1
 )->torch.Tensor:
     "`t1` as a scanner might give it: another contrast and brightness, a bias field, the noise of a magnitude image"
     x = t1 ** rng.uniform(.75, 1.35) * smooth_field(rng, t1.shape, 4, .25).exp()
@@ -128,9 +128,9 @@ def corrupted(
     return torch.hypot(x + real, imaginary) * rng.uniform(300, 1500)
 
 def make_subject(
-    template, # What `mni152_template` gives
-    seed, # An int, or a sequence of ints: the same subject for the same seed
-    protocol=_protocols[0], # (axis codes, mm along each of those axes)
+    template:MedImage, # What `mni152_template` gives
+    seed:int|tuple, # An int, or a sequence of ints: the same subject for the same seed
+    protocol:tuple=_protocols[0], # (axis codes, mm along each of those axes)
 )->tuple: # (MedImage, MedMask), both (1, X, Y, Z), on one grid
     "A made-up subject: a T1 image and its labels 0 background, 1 grey matter, 2 white matter"
     rng = np.random.default_rng(seed)
@@ -143,10 +143,10 @@ def make_subject(
 _classes = ['background', 'grey matter', 'white matter']
 
 def make_demo_data(
-    path=None, # Folder for the data sets; by default `demo` in `fastmonai_home()`
-    n=30, # Number of subjects, at least 5
-    seed=0, # Another seed, other subjects
-    progress=True, # Show a progress bar?
+    path:str|Path|None=None, # Folder for the data sets; by default `demo` in `fastmonai_home()`
+    n:int=30, # Number of subjects, at least 5
+    seed:int=0, # Another seed, other subjects
+    progress:bool=True, # Show a progress bar?
 )->pd.DataFrame: # Columns subject, protocol, image, labels (full paths), is_valid (one of each five)
     "A data set of made-up subjects, written once"
     folder = Path(path or fastmonai_home()/'demo')/f'mni152-{n}-subjects-seed-{seed}'
@@ -159,7 +159,7 @@ def _write_demo_data(folder, n, seed, progress):
     template, rows = mni152_template(), []
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.making-') as tmp:
         new = Path(tmp)/folder.name
-        for i in tqdm(range(n), desc='making subjects', disable=not progress):
+        for i in tqdm(range(n), desc='making subjects', disable=not (progress and bars_are_seen())):
             name, protocol = f'sub-{i+1:02}', _protocols[i % len(_protocols)]
             img, mask = make_subject(template, (seed, i), protocol)
             row = dict(subject=name, protocol=protocol[0], image=f'{name}_t1.nii.gz', labels=f'{name}_labels.nii.gz',
@@ -175,9 +175,9 @@ def _write_demo_data(folder, n, seed, progress):
 
 # %% ../../nbs/apps/00_demo.ipynb #ef1937ea
 def demo_dataloaders(
-    df, # What `make_demo_data` gives
-    path='.', # Where a `Learner` saves
-    bs=2, # Images in a batch
+    df:pd.DataFrame, # What `make_demo_data` gives
+    path:str|Path='.', # Where a `Learner` saves
+    bs:int=2, # Images in a batch
 )->tuple: # (DataLoaders, {size, reorder, resample})
     "Images and masks in one orientation, at one spacing, of one size"
     info = MedDataset(dataframe=df, image_col='image', reorder=True)
@@ -193,7 +193,7 @@ def demo_dataloaders(
 
 # %% ../../nbs/apps/00_demo.ipynb #9e09d933
 def demo_learner(
-    dls, # What `demo_dataloaders` gives
+    dls:DataLoaders, # What `demo_dataloaders` gives
 )->Learner:
     "A small 3D U-Net with Dice and cross-entropy loss"
     model = UNet(spatial_dims=3, in_channels=1, out_channels=len(_classes), channels=(16,32,64,128), strides=(2,2,2),
@@ -209,7 +209,7 @@ _card = dict(name='Tissues of the brain', description='Grey and white matter in 
 
 @contextmanager
 def saved_figure(
-    path, # File to write
+    path:str|Path, # File to write
 ):
     "Save and close the figure that is drawn inside the `with` block"
     yield
@@ -218,8 +218,8 @@ def saved_figure(
 
 # %% ../../nbs/apps/00_demo.ipynb #a0ceb3d6
 def show_typical(
-    df, # What `make_demo_data` gives
-    scores, # What `evaluate` gives
+    df:pd.DataFrame, # What `make_demo_data` gives
+    scores:pd.DataFrame, # What `evaluate` gives
 ):
     "Draw image, truth and prediction of the subject of median Dice, on its file's own grid; returns the axes"
     dice = scores.groupby('subject').dice.mean()
@@ -255,13 +255,13 @@ def _report(out, df, scores, seconds):
     print(f'\nlook at a prediction in a viewer: {first.prediction} over {df.set_index("subject").image[first.subject]}')
     print(f'mean Dice of the held-out subjects: {scores.dice.mean():.3f}. It took {seconds/60:.1f} minutes.')
 
-# %% ../../nbs/apps/00_demo.ipynb #f5b266cb
+# %% ../../nbs/apps/00_demo.ipynb #3c01b49f
 def run_demo(
-    out='fastmonai-demo', # Folder for what is made
-    epochs=20, # Passes over the training subjects
-    n=30, # Number of subjects to make
-    seed=0, # Seed of subjects and training
-    data=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
+    out:str|Path='fastmonai-demo', # Folder for what is made
+    epochs:int=20, # Passes over the training subjects
+    n:int=30, # Number of subjects to make
+    seed:int=0, # Seed of subjects and training
+    data:str|Path|None=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
 )->pd.DataFrame: # What `evaluate` gives
     "Make a data set, train on it, look at the results, predict, and keep the model"
     _need('nilearn')
@@ -279,7 +279,7 @@ def run_demo(
     with saved_figure(out/'batch.png'): dls.train.new(bs=8).show_batch(max_n=8, nrows=2, anatomical_plane=2, alpha=.4)
 
     learn = demo_learner(dls)
-    learn.fit_one_cycle(epochs, 4e-3)
+    with epoch_lines(learn): learn.fit_one_cycle(epochs, 4e-3)
     history(learn).to_csv(out/'history.csv')
     with saved_figure(out/'curves.png'): show_history(history(learn))
     with learn.no_bar():

@@ -6,14 +6,17 @@
 __all__ = ['UploadError', 'make_app', 'serve']
 
 # %% ../../nbs/apps/01_serve.ipynb #12ea26c4
-import base64, html, io, json, logging, math, mmap, os, re, secrets, shutil, signal, socket, tempfile, threading, time
+import base64, errno, html, io, json, logging, math, mmap, os, re, secrets, shutil, signal, socket, tempfile
+import threading, time
 from collections import OrderedDict
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np, pandas as pd
 import torch
+from fastai.learner import Learner
 from fastcore.basics import listify
 from PIL import Image
 
@@ -21,10 +24,11 @@ from ..images.files import ArchiveError, stem_of, suffix_of, unpack
 from ..images.dicom_io import _is_dicom
 from ..images.image_io import image_files, read_header
 from ..data.preprocessing import Resample
+from .. import __version__
 from ..models.med_model import model_of, MedModel
 from ..models.sharing import load_model, model_card
 from ..images.vision_core import MedImage
-from ..results.vision_inference import inference
+from ..results.vision_inference import inference, usable_device
 from ..images.vision_plot import colour_picture, label_colors, robust_window, slice_layout
 
 # %% ../../nbs/apps/01_serve.ipynb #f3ce7cc6
@@ -294,44 +298,84 @@ class _Service:
                      if secrets.compare_digest(c.token.encode(), token.encode(errors='replace'))), None)
 
 # %% ../../nbs/apps/01_serve.ipynb #64ab00de
+@dataclass
+class _Upload:
+    "A file that was uploaded"
+    path:Path
+    visitor:str # who sent it
+    page:str|None = None # that named it
+    time:float = field(default_factory=time.time)
+    def __post_init__(self): self.size = max(self.path.stat().st_size, 2**16) # small ones cost their place in a table
+
 class _Uploads:
     "Files that were uploaded, by addresses that cannot be guessed"
-    def __init__(self, parent=None, hours=24):
-        self.folder, self.hours, self.lock = tempfile.TemporaryDirectory(prefix='uploads-',
-                                                                         dir=parent), hours, threading.Lock()
-        self.files = {} # {address: [path, page or None, time]}
+    def __init__(self, parent=None, hours=24, most=2**40, most_of_one=2**40): # bytes of all, and of one visitor
+        self.folder, self.lock = tempfile.TemporaryDirectory(prefix='uploads-', dir=parent), threading.RLock()
+        self.hours, self.most, self.most_of_one = hours, most, most_of_one
+        self.files, self.coming, self.busy = {}, {}, [] # {address: _Upload}, {key: (visitor, bytes)}, pages
+
+    def reserve(self,
+        visitor, # Their address
+        n_bytes, # That may come
+    ): # a key for `release`
+        "Make room on disk; UploadError where there is none"
+        with self.lock:
+            for a in [a for a,f in list(self.files.items()) if time.time() - f.time > self.hours*3600]: self._remove(a)
+            for who,most in ((visitor, self.most_of_one), (None, self.most)): self._make_room(who, most - n_bytes)
+            self.coming[key := object()] = visitor, n_bytes
+        return key
+    def release(self, key): self.coming.pop(key, None)
+
+    def _make_room(self, who, most):
+        "Remove what `who` (None: anybody) sent, oldest first, until it is `most` bytes"
+        mine = [(a, f) for a,f in list(self.files.items()) if who in (None, f.visitor)]
+        used = sum(f.size for _,f in mine) + sum(n for v,n in list(self.coming.values()) if who in (None, v))
+        for a,f in sorted(mine, key=lambda o: o[1].time):
+            if used <= most: return
+            if f.page is not None and f.page in self.busy: continue
+            self._remove(a)
+            used -= f.size
+        if used > most: raise UploadError('there is no room for this upload now: try again in a while')
 
     def add(self,
         file, # open, with the bytes
         name, # that the sender gave it
+        visitor='', # who sends it
     ): # its address
         "Keep a file; what no page has named after a day goes"
-        for a in [a for a,(_,_,t) in list(self.files.items()) if time.time() - t > self.hours*3600]: self._remove(a)
         key, name = secrets.token_urlsafe(24), _plain_name(name)
         path = Path(self.folder.name)/key/name
         path.parent.mkdir()
         with open(path, 'xb') as f: shutil.copyfileobj(file, f, 2**20)
-        self.files[f'{key}/{name}'] = [path, None, time.time()]
+        self.files[f'{key}/{name}'] = _Upload(path, visitor)
         return f'{key}/{name}'
 
     def paths(self, addresses, page):
         "Paths of files of this page, or an `UploadError` that does not tell why not"
         with self.lock:
             found = [self.files.get(a) if isinstance(a, str) else None for a in addresses]
-            if any(f is None or f[1] not in (None, page) for f in found):
+            if any(f is None or f.page not in (None, page) for f in found):
                 raise UploadError('this file was not uploaded here: upload it again')
-            for f in found: f[1] = page
-        return [str(f[0]) for f in found]
+            for f in found: f.page = page
+        return [str(f.path) for f in found]
 
-    def is_of(self, path, page): return any(str(f[0]) == str(path) and f[1] == page for f in list(self.files.values()))
+    def is_of(self, path, page):
+        return any(str(f.path) == str(path) and f.page == page for f in list(self.files.values()))
+
+    @contextmanager
+    def in_use(self, page):
+        "The files of a page stay meanwhile"
+        self.busy.append(page)
+        try: yield
+        finally: self.busy.remove(page)
 
     def close(self, page):
         "Remove the files of a page"
-        for a in [a for a,f in list(self.files.items()) if f[1] == page]: self._remove(a)
+        for a in [a for a,f in list(self.files.items()) if f.page == page]: self._remove(a)
 
     def _remove(self, address):
         found = self.files.pop(address, None)
-        if found is not None: shutil.rmtree(found[0].parent, ignore_errors=True)
+        if found is not None: shutil.rmtree(found.path.parent, ignore_errors=True)
 
 def _plain_name(name):
     "The name of a file without folders, and without what a file system, or a table, might take for something else"
@@ -352,10 +396,14 @@ _css = '''
 .fm-picture {position: relative; margin: 0 auto; background: black}
 .fm-picture img {width: 100%; height: 100%; margin: 0; display: block; image-rendering: pixelated}
 .fm-picture span {position: absolute; color: white; font: bold 14px sans-serif; text-shadow: 0 0 3px black}
-.fm-left {left: 4px; top: 45%} .fm-right {right: 4px; top: 45%} .fm-top {top: 2px; left: 48%} .fm-bottom {bottom: 2px; left: 48%}
-.fm-legend {list-style: none; padding: 0; margin: 0; display: flex; flex-wrap: wrap; gap: 4px 16px; max-height: 30vh; overflow: auto}
-.fm-swatch {display: inline-block; width: 1em; height: 1em; margin-right: 6px; vertical-align: -2px; border: 1px solid #8888}
-.fm-error {color: #b00020; background: #fdecef; border-left: 4px solid #b00020; padding: 8px 12px; overflow-wrap: anywhere}
+.fm-left {left: 4px; top: 45%} .fm-right {right: 4px; top: 45%}
+.fm-top {top: 2px; left: 48%} .fm-bottom {bottom: 2px; left: 48%}
+.fm-legend {list-style: none; padding: 0; margin: 0; display: flex; flex-wrap: wrap; gap: 4px 16px;
+     max-height: 30vh; overflow: auto}
+.fm-swatch {display: inline-block; width: 1em; height: 1em; margin-right: 6px;
+    vertical-align: -2px; border: 1px solid #8888}
+.fm-error {color: #b00020; background: #fdecef; border-left: 4px solid #b00020;
+    padding: 8px 12px; overflow-wrap: anywhere}
 .fm-found h3 {overflow-wrap: anywhere} .fm-table {width: 100%} .fm-table td:last-child {text-align: right}
 .fm-downloads {display: flex; flex-direction: column; gap: 6px; margin-top: 12px}
 .fm-download {padding: 8px 12px; border: 1px solid #8886; border-radius: 6px; overflow-wrap: anywhere}
@@ -372,7 +420,7 @@ def _card_text(model): # without the metadata at its top; empty for a network of
     try: return model_card(model).split('---\n', 2)[-1]
     except ValueError: return ''
 
-# %% ../../nbs/apps/01_serve.ipynb #e563b162
+# %% ../../nbs/apps/01_serve.ipynb #b038ec88
 def _what_to_choose(model):
     kinds = 'An image: PNG, JPEG, TIFF, NIfTI or DICOM' if model.ndim == 2 else ('An image: NIfTI (.nii, '
                                                                                  '.nii.gz), NRRD, MHA, or a DICOM '
@@ -399,40 +447,37 @@ def _viewer(gr, model):
                     pictures.append(gr.HTML(elem_id=f'{name}-picture', js_on_load=None))
     return box, opacity, channel, pictures, sliders
 
-def _page(service, max_mb):
-    "The page as Gradio's Blocks"
-    gr, model = _gradio(), service.model
-    with gr.Blocks(title=_title(model), analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
-        gr.HTML(_head_html(model), js_on_load=None)
-        with gr.Row():
-            with gr.Column(scale=1, min_width=280, elem_id='left'):
-                gr.HTML(f'<p>{_what_to_choose(model)}; up to {max_mb:,} MB</p>', js_on_load=None)
-                files = gr.File(label='Image', file_count='multiple', allow_reordering=model.channels > 1,
-                                elem_id='files')
-                button = gr.Button('Predict', variant='primary', elem_id='predict')
-                status = gr.HTML(elem_id='status', js_on_load=None, min_height=40)
-            box, opacity, channel, pictures, sliders = _viewer(gr, model)
-        with gr.Accordion('About this model', open=False, visible=bool(_card_text(model))):
-            gr.Markdown(_card_text(model))
-        _connect(gr, page, service, (files, button, status, box, opacity, channel, pictures, sliders))
-    return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
+# %% ../../nbs/apps/01_serve.ipynb #01613ac3
+def _own(service, request, uploads):
+    "Paths of files that this page uploaded; the guard has seen to that, and this looks again"
+    paths = [str(p) for p in listify(uploads)]
+    if not all(service.uploads.is_of(p, request.session_hash) for p in paths):
+        raise UploadError('this file was not uploaded here: upload it again')
+    return paths
 
-# %% ../../nbs/apps/01_serve.ipynb #b038ec88
+def _error_html(e): return f'<div class="fm-error" role="alert">{html.escape(str(e))}</div>'
+
+def _shown(gr, case, names, opacity, channel):
+    "What the page shows of a new case: its table, its pictures and where their sliders stand"
+    at, last = ([f(_planes.get(n, (0,))[0]) for n in names]
+                for f in (case.best_slice, lambda plane: case.n_slices(plane)-1))
+    pictures = [_picture_html(case, n, i, channel, opacity) for n,i in zip(names, at)]
+    sliders = [gr.update(maximum=max(1, m), value=i, visible=m > 0) for m,i in zip(last, at)]
+    return [_table_html(case), gr.update(visible=True), *pictures, *sliders]
+
+# %% ../../nbs/apps/01_serve.ipynb #b4d04e0f
 def _connect(gr, page, service, parts):
     "Say what happens when the button is pressed, a slider moved, or the page closed"
     files, button, status, box, opacity, channel, pictures, sliders = parts
-    names = list(_planes) if service.model.ndim == 3 else ['image']
+    names, bar = list(_planes) if service.model.ndim == 3 else ['image'], gr.Progress(track_tqdm=True)
 
-    def predict(request: gr.Request, uploads, opacity, channel, progress=gr.Progress(track_tqdm=True)):
+    def predict(request: gr.Request, uploads, opacity, channel, progress=bar):
+        def tell(share, what): progress(share, desc=what)
         try:
-            case = service.predict(request.session_hash, _own(service, request, uploads), lambda share,
-                                   what: progress(share, desc=what))
+            with service.uploads.in_use(request.session_hash):
+                case = service.predict(request.session_hash, _own(service, request, uploads), tell)
         except UploadError as e: return [_error_html(e), gr.update(visible=False), *[gr.skip()]*(2*len(names))]
-        at, last = ([f(_planes.get(n, (0,))[0]) for n in names]
-                    for f in (case.best_slice, lambda plane: case.n_slices(plane)-1))
-        return [_table_html(case), gr.update(visible=True), *[_picture_html(case, n, i, channel, opacity) for n,
-                                                              i in zip(names, at)],
-                *[gr.update(maximum=max(1, m), value=i, visible=m > 0) for m,i in zip(last, at)]]
+        return _shown(gr, case, names, opacity, channel)
 
     def drawer(names):
         def draw(request: gr.Request, opacity, channel, *at):
@@ -454,14 +499,24 @@ def _connect(gr, page, service, parts):
         service.uploads.close(request.session_hash)
     page.unload(close)
 
-def _own(service, request, uploads):
-    "Paths of files that this page uploaded; the guard has seen to that, and this looks again"
-    paths = [str(p) for p in listify(uploads)]
-    if not all(service.uploads.is_of(p, request.session_hash) for p in paths):
-        raise UploadError('this file was not uploaded here: upload it again')
-    return paths
-
-def _error_html(e): return f'<div class="fm-error" role="alert">{html.escape(str(e))}</div>'
+# %% ../../nbs/apps/01_serve.ipynb #a0016553
+def _page(service, max_mb):
+    "The page as Gradio's Blocks"
+    gr, model = _gradio(), service.model
+    with gr.Blocks(title=_title(model), analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as page:
+        gr.HTML(_head_html(model), js_on_load=None)
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280, elem_id='left'):
+                gr.HTML(f'<p>{_what_to_choose(model)}; up to {max_mb:,} MB</p>', js_on_load=None)
+                files = gr.File(label='Image', file_count='multiple', allow_reordering=model.channels > 1,
+                                elem_id='files')
+                button = gr.Button('Predict', variant='primary', elem_id='predict')
+                status = gr.HTML(elem_id='status', js_on_load=None, min_height=40)
+            box, opacity, channel, pictures, sliders = _viewer(gr, model)
+        with gr.Accordion('About this model', open=False, visible=bool(_card_text(model))):
+            gr.Markdown(_card_text(model))
+        _connect(gr, page, service, (files, button, status, box, opacity, channel, pictures, sliders))
+    return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
 
 # %% ../../nbs/apps/01_serve.ipynb #39d8ec95
 _policy = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
@@ -473,15 +528,25 @@ _MAX_CALL = 2**18 # bytes of a request that is no upload
 _calls = '/gradio_api/queue/join', '/gradio_api/run/predict'
 _open = dict(
     GET=re.compile(
-        r'/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static|svelte)(/[\w@~+-][\w.@~+-]*)+|'
-        r'/prediction/[\w-]+/[^/]+|/gradio_api/(theme\.css|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+)',
-        re.ASCII,
-    ),
+        r'/|/health|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|'
+        r'/(assets|static|svelte)(/[\w@~+-][\w.@~+-]*)+|/prediction/[\w-]+/[^/]+|'
+        r'/gradio_api/(theme\.css|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+)', re.ASCII),
     POST=re.compile('/gradio_api/upload|' + '|'.join(map(re.escape, _calls))),
 )
 
 def _is_open(method, path):
     return bool(_open.get('GET' if method == 'HEAD' else method, re.compile('(?!)')).fullmatch(path))
+
+_host = re.compile(r'([\w.-]+|\[[0-9a-f:.%]+\])(:[0-9]{1,5})?', re.ASCII | re.IGNORECASE)
+
+def _is_foreign(origin, host):
+    "Whether a browser says that a request comes from a page of another site; `origin` is None where it says nothing"
+    if origin is None: return False
+    try:
+        a = urlsplit(origin)
+        b, port = urlsplit(f'{a.scheme}://{host}'), dict(http=80, https=443)[a.scheme]
+        return (a.hostname, a.port or port) != (b.hostname, b.port or port)
+    except (ValueError, KeyError): return True
 
 # %% ../../nbs/apps/01_serve.ipynb #a0b52272
 def _call(
@@ -505,6 +570,34 @@ def _call(
                            trigger_id=trigger if type(trigger) is int else None)).encode()
 
 # %% ../../nbs/apps/01_serve.ipynb #40989740
+class _Refused(Exception):
+    "A request that is not answered"
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+def _bounded(receive, left):
+    "`receive`, which ends the connection after `left` bytes"
+    async def bounded():
+        nonlocal left
+        message = await receive()
+        left -= len(message.get('body', b''))
+        return message if left >= 0 else {'type': 'http.disconnect'}
+    return bounded
+
+def _with_policy(send):
+    "`send`, with what the browser may load and tell"
+    async def with_policy(message):
+        if message['type'] == 'http.response.start':
+            message['headers'] = [*message['headers'], (b'content-security-policy', _policy.encode()),
+                                  (b'referrer-policy', b'no-referrer')]
+        await send(message)
+    return with_policy
+
+async def _refuse(send, status, text):
+    await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json')]})
+    await send({'type': 'http.response.body', 'body': json.dumps({'detail': text}).encode()})
+
 class _Guard:
     "What every request passes, as ASGI middleware"
     def __init__(self, app, uploads, max_bytes): self.app, self.uploads, self.max_bytes = app, uploads, max_bytes
@@ -512,28 +605,34 @@ class _Guard:
     async def __call__(self, scope, receive, send):
         if scope['type'] == 'lifespan': return await self.app(scope, receive, send)
         if scope['type'] != 'http' : return await send({'type': 'websocket.close'})
-        if not _is_open(scope['method'], scope['path']): return await _refuse(send, 404, 'not found')
-        headers = {k.decode('latin1').lower(): v.decode('latin1') for k,v in scope['headers']}
-        left = self.max_bytes if scope['path'] == '/gradio_api/upload' else _MAX_CALL
-        said = headers.get('content-length', '0')
-        if not re.fullmatch('[0-9]{1,18}', said): return await _refuse(send, 400, 'no length')
-        if int(said) > left: return await _refuse(send, 413, f'more than the {_mb(left)} allowed')
+        try: most, said = self._looked_at(scope)
+        except _Refused as e: return await _refuse(send, e.status, str(e))
+        receive, with_policy, key = _bounded(receive, most), _with_policy(send), None
+        try:
+            if scope['path'] in _calls: scope, receive = await self._checked(scope, receive)
+            if scope['path'] == '/gradio_api/upload': # what is on its way lies on disk too, beside what is kept
+                key = self.uploads.reserve(_visitor(scope), 2*(most if said is None else said))
+        except UploadError as e: return await _refuse(send, 403 if scope['path'] in _calls else 507, str(e))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return await _refuse(send, 403, 'no request of the page')
+        try: await self.app(scope, receive, with_policy)
+        finally: self.uploads.release(key)
 
-        async def bounded():
-            nonlocal left
-            message = await receive()
-            left -= len(message.get('body', b''))
-            return message if left >= 0 else {'type': 'http.disconnect'}
-        async def with_policy(message):
-            if message['type'] == 'http.response.start':
-                message['headers'] = [*message['headers'], (b'content-security-policy', _policy.encode()),
-                                      (b'referrer-policy', b'no-referrer')]
-            await send(message)
-        if scope['path'] not in _calls: return await self.app(scope, bounded, with_policy)
-        try: scope, receive = await self._checked(scope, bounded)
-        except (ValueError, TypeError, KeyError, RecursionError) as e:
-            return await _refuse(send, 403, str(e) if isinstance(e, UploadError) else 'no request of the page')
-        await self.app(scope, receive, with_policy)
+    def _looked_at(self, scope):
+        "(bytes that the request may have, bytes that it says it has)"
+        if not _is_open(scope['method'], scope['path']): raise _Refused(404, 'not found')
+        headers = {k.decode('latin1').lower(): v.decode('latin1') for k,v in scope['headers']}
+        if len([k for k,_ in scope['headers'] if k.lower() == b'host']) != 1 or not _host.fullmatch(headers['host']):
+            raise _Refused(400, 'no host')
+        if _is_foreign(headers.get('origin'), headers['host']): raise _Refused(403, 'this page is not for other sites')
+        most, said = (
+            self.max_bytes if scope['path'] == '/gradio_api/upload' else _MAX_CALL,
+            headers.get('content-length'),
+        )
+        if said is None: return most, None
+        if not re.fullmatch('[0-9]{1,18}', said): raise _Refused(400, 'no length')
+        if int(said) > most: raise _Refused(413, f'more than the {_mb(most)} allowed')
+        return most, int(said)
 
     async def _checked(self, scope, receive):
         "The request with its body written anew"
@@ -551,9 +650,7 @@ class _Guard:
         async def again(): return sent.pop() if sent else await receive()
         return scope, again
 
-async def _refuse(send, status, text):
-    await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json')]})
-    await send({'type': 'http.response.body', 'body': json.dumps({'detail': text}).encode()})
+def _visitor(scope): return (scope.get('client') or ('',))[0]
 
 # %% ../../nbs/apps/01_serve.ipynb #96ce6c8f
 def _add_uploads(app, uploads, max_bytes):
@@ -567,35 +664,51 @@ def _add_uploads(app, uploads, max_bytes):
             files = [f for k,f in form.multi_items() if k == 'files' and not isinstance(f, str)]
             if any(f.size > max_bytes for f in files):
                 return PlainTextResponse(f'more than the {_mb(max_bytes)} allowed', 413)
-            return JSONResponse([await run_in_threadpool(uploads.add, f.file, f.filename) for f in files])
+            return JSONResponse([await run_in_threadpool(uploads.add, f.file, f.filename, _visitor(request.scope))
+                                 for f in files])
     async def progress(): return PlainTextResponse('data: {"msg": "done"}\n\n', media_type='text/event-stream')
     app.add_api_route('/gradio_api/upload', upload, methods=['POST'])
     app.add_api_route('/gradio_api/upload_progress', progress)
 
-# %% ../../nbs/apps/01_serve.ipynb #2e95f1a4
+# %% ../../nbs/apps/01_serve.ipynb #28d674b5
 def _model(model, device):
+    if device is not None: device = usable_device(device)
     if isinstance(model, (str, Path)):
         return load_model(model, device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     model = model_of(model)
     return model.to(device) if device else model
 
+def _add_addresses(app, service):
+    "Downloads of what was found, and whether the page is up"
+    from fastapi.responses import FileResponse, PlainTextResponse
+    def download(token:str, name:str):
+        path = service.file(token, name)
+        if path is None: return PlainTextResponse('this case was closed: predict it again', 404)
+        return FileResponse(path, filename=name)
+    def health(): return dict(status='ok', model=_title(service.model), task=service.model.task, version=__version__)
+    app.add_api_route('/prediction/{token}/{name}', download, response_model=None)
+    app.add_api_route('/health', health, methods=['GET', 'HEAD'])
+
+# %% ../../nbs/apps/01_serve.ipynb #e75619e8
 def make_app(
-    model, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
+    model:MedModel|Learner|str|Path, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
     # Where the server will listen; at an address of this computer alone it answers to no other name
     host:str='127.0.0.1',
-    max_upload_mb:int=1024, # What one request may send
+    # What one request may send; twelve times that is the most that lies on disk, a quarter of it from one visitor
+    max_upload_mb:int=1024,
     max_unpacked_mb:int=4096, # What an archive may unpack to, and what an image may need of memory
-    device=None, # Of the network: 'cpu', 'cuda'; None: where it is, and from a folder CUDA where there is one
+    # Of the network: 'cpu', 'cuda'; None: where it is, and from a folder CUDA where there is one
+    device:str|torch.device|None=None,
 ): # an ASGI application
-    "The page of a model as an application for any ASGI server"
+    """The page of a model as an application for any ASGI server. Raises `ImportError` where Gradio is missing, and
+    `ValueError` or `OSError` for a model or a device that cannot be used."""
     gr = _gradio()
     from fastapi import FastAPI
-    from fastapi.responses import FileResponse, PlainTextResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
-    service = _Service(_model(model, device), max_unpacked_mb * 2**20)
+    service, most = _Service(_model(model, device), max_unpacked_mb * 2**20), (max_upload_mb + 1) * 2**20
     parent = Path(gr.utils.get_upload_folder()) # of Gradio, which would copy a file from elsewhere
     parent.mkdir(parents=True, exist_ok=True)
-    service.uploads = _Uploads(parent)
+    service.uploads = _Uploads(parent, most=12*most, most_of_one=3*most)
 
     @asynccontextmanager
     async def lifespan(app):
@@ -603,14 +716,9 @@ def make_app(
         service.close_all()
         service.uploads.folder.cleanup()
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get('/prediction/{token}/{name}')
-    def download(token:str, name:str):
-        path = service.file(token, name)
-        return PlainTextResponse('this case was closed: predict it again',
-                                 404) if path is None else FileResponse(path, filename=name)
+    _add_addresses(app, service)
     _add_uploads(app, service.uploads, max_upload_mb * 2**20)
-    app.add_middleware(_Guard, uploads=service.uploads, max_bytes=(max_upload_mb + 1) * 2**20)
+    app.add_middleware(_Guard, uploads=service.uploads, max_bytes=most)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_local, '[::1]'] if host in _local else ['*'],
                        www_redirect=False)
     return gr.mount_gradio_app(app, _page(service, max_upload_mb), '/', server_name=host, footer_links=[],
@@ -621,10 +729,12 @@ def make_app(
 # %% ../../nbs/apps/01_serve.ipynb #64deed6f
 def _bind(host, port):
     "A socket that listens at an address that is free"
+    if not (isinstance(port, int) and 0 <= port < 2**16):
+        raise ValueError(f'port {port}: expected a whole number from 0 (any that is free) to 65535')
+    nowhere = OSError(f'{host!r} is no address of this computer; 127.0.0.1 is this computer alone, 0.0.0.0 all '
+                      'of its addresses')
     try: family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except OSError:
-        raise OSError(f'{host!r} is no address of this computer; 127.0.0.1 is this computer alone, 0.0.0.0 all '
-                      'of its addresses') from None
+    except (OSError, UnicodeError): raise nowhere from None
     found = socket.socket(family, socket.SOCK_STREAM)
     # right after an earlier server; elsewhere it would share a port in use
     if os.name == 'posix': found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -633,6 +743,7 @@ def _bind(host, port):
         found.listen(128) # who comes before the page is ready waits for it
     except OSError as e:
         found.close()
+        if e.errno == errno.EADDRNOTAVAIL: raise nowhere from None
         raise OSError(f'port {port} of {host} cannot be used ({e.strerror.lower()}): choose another port') from None
     return found
 
@@ -650,22 +761,25 @@ def _uploads_folder():
             else: os.environ['GRADIO_TEMP_DIR'] = before
             if main: signal.signal(signal.SIGTERM, handler)
 
-# %% ../../nbs/apps/01_serve.ipynb #c4a1ffd3
+# %% ../../nbs/apps/01_serve.ipynb #ee05bd9b
 def serve(
-    model, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
+    model:MedModel|Learner|str|Path, # The folder that `save_model` wrote, a `MedModel` or a `Learner`
     # Address to listen at: this computer alone; '0.0.0.0': all of its addresses, for anybody who can reach them
     host:str='127.0.0.1',
     port:int=7860, # 0: any that is free
-    max_upload_mb:int=1024, # What one request may send
+    # What one request may send; twelve times that is the most that lies on disk, a quarter of it from one visitor
+    max_upload_mb:int=1024,
     max_unpacked_mb:int=4096, # What an archive may unpack to, and what an image may need of memory
-    device=None, # Of the network: 'cpu', 'cuda'; None: where it is, and from a folder CUDA where there is one
+    # Of the network: 'cpu', 'cuda'; None: where it is, and from a folder CUDA where there is one
+    device:str|torch.device|None=None,
     open_browser:bool=False, # Show the page at once?
 ):
-    "Serve a web page where a model predicts what is put on it, until Ctrl+C"
-    with _uploads_folder():
+    """Serve a web page where a model predicts what is put on it, until Ctrl+C. Raises `ValueError` or `OSError` for a
+    port, a host, a device or a model that cannot be used, and `ImportError` where Gradio is missing."""
+    with _bind(host, port) as found, _uploads_folder():
         app = make_app(model, host, max_upload_mb, max_unpacked_mb, device)
         import uvicorn, webbrowser
-        with _bind(host, port) as found, suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):
             url = f'http://{f"[{host}]" if ":" in host else host}:{found.getsockname()[1]}'
             print(f'{url} serves the model; Ctrl+C ends it', flush=True)
             if host not in _local:

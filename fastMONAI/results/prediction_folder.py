@@ -6,7 +6,7 @@
 __all__ = ['predict_folder']
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #a10f0c03
-import hashlib, inspect, json, multiprocessing, os, re, shutil, tempfile
+import hashlib, inspect, json, multiprocessing, os, re, shutil, sys, tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from fastai.learner import Learner
 from fastcore.basics import listify
+from fastcore.imports import IN_NOTEBOOK
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
@@ -25,6 +27,7 @@ from ..images.files import read_json, write_json
 from ..images.files import stem_of, suffix_of
 from ..images.image_io import image_files
 from ..data.preprocessing import transforms_to_specs
+from ..models.med_model import MedModel
 from ..models.sharing import load_model, save_model
 from .vision_inference import inference, members, refuse_inputs, written_files
 
@@ -43,6 +46,7 @@ def _by_case(files, channels):
         if len(fs) != channels: raise ValueError(f'{name}: {len(fs)} file(s) for a model of {channels} channels')
     return [sorted(fs) for fs in groups.values()]
 
+# %% ../../nbs/results/01_prediction_folder.ipynb #f4f079e7
 def _cases(source, channels, results=()):
     """{name of the output without ending: path, or list of paths} of a folder, without the files `results` in it, or
     of a list"""
@@ -63,6 +67,7 @@ def _is_in(path, folders_and_files):
     return any(p in folders_and_files for p in (path, *path.parents))
 
 def _named(inputs, base):
+    "{name: input}, of inputs below the folder `base`"
     def place(o, full=False):
         f = Path(os.path.abspath(o[0] if isinstance(o, list) else o))
         f, stem, ending = f.relative_to(os.path.abspath(base)), stem_of(f), suffix_of(f)
@@ -177,6 +182,32 @@ class _Job:
     options:dict # of `inference`
     said:dict # the same, for the record
 
+def _own(record, present):
+    "Endings of the files that are as they were written; a mask of several files counts as one"
+    same = [e for e in present if record and record['written'].get(e) == present[e]]
+    mask = [e for e in present if e != '.json']
+    return same if set(mask) <= set(same) else [e for e in same if e == '.json']
+
+def _one_line(e):
+    "An exception in words"
+    text = ' '.join(str(e).split())
+    if isinstance(e, (OSError, ValueError, RuntimeError, TypeError)) and text: return text
+    return f'{type(e).__name__}: {text}' if text else type(e).__name__
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #0cbd00a9
+def _put(found, place, job, record, old):
+    "Write a case's files and its record, in the place of the files that end in `old`"
+    with tempfile.TemporaryDirectory(dir=job.out/'.predictions'/'writing') as folder:
+        new, base = Path(folder), os.path.basename(place.name)
+        if found.labels is not None: found.save(new/f'{base}{job.ending}', names=False)
+        write_json(new/f'{base}.json', found.summary())
+        record = record | dict(written={e: Signatures().of_file(new/f'{base}{e}') for e in place.endings})
+        write_json(new/'record', record)
+        for folder in (place.record_path.parent, place.path('.json').parent): folder.mkdir(parents=True, exist_ok=True)
+        for e in old: place.path(e).unlink()
+        os.replace(new/'record', place.record_path)
+        for e in reversed(place.endings): os.replace(new/f'{base}{e}', place.path(e))
+
 def _one_case(models, name, file, job):
     "Predict one case into its place, unless it is done; a row of the table"
     row = dict(case=name, file=str(file[0] if isinstance(file, list) else file), status='failed', why='')
@@ -197,31 +228,6 @@ def _one_case(models, name, file, job):
         _put(found, place, job, now, own)
         return row | dict(status='done anew' if why else 'done') | found.summary()
     except Exception as e: return row | dict(error=_one_line(e))
-
-def _own(record, present):
-    "Endings of the files that are as they were written; a mask of several files counts as one"
-    same = [e for e in present if record and record['written'].get(e) == present[e]]
-    mask = [e for e in present if e != '.json']
-    return same if set(mask) <= set(same) else [e for e in same if e == '.json']
-
-def _put(found, place, job, record, old):
-    "Write a case's files and its record, in the place of the files that end in `old`"
-    with tempfile.TemporaryDirectory(dir=job.out/'.predictions'/'writing') as folder:
-        new, base = Path(folder), os.path.basename(place.name)
-        if found.labels is not None: found.save(new/f'{base}{job.ending}', names=False)
-        write_json(new/f'{base}.json', found.summary())
-        record = record | dict(written={e: Signatures().of_file(new/f'{base}{e}') for e in place.endings})
-        write_json(new/'record', record)
-        for folder in (place.record_path.parent, place.path('.json').parent): folder.mkdir(parents=True, exist_ok=True)
-        for e in old: place.path(e).unlink()
-        os.replace(new/'record', place.record_path)
-        for e in reversed(place.endings): os.replace(new/f'{base}{e}', place.path(e))
-
-def _one_line(e):
-    "An exception in words"
-    text = ' '.join(str(e).split())
-    if isinstance(e, (OSError, ValueError, RuntimeError, TypeError)) and text: return text
-    return f'{type(e).__name__}: {text}' if text else type(e).__name__
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #a10f0c05
 _in_worker, _start_method = {}, 'spawn'
@@ -292,7 +298,7 @@ def _results(out):
 
 def _check_places(cases, out, endings, tables):
     "Raise ValueError if two results would be written to one path, or one to an input's"
-    places = {Path('.predictions'): 'the records'} | {Path(t): 'names of the labels' for t in tables}
+    places = {Path('.predictions'): 'the records'} | {Path(t): 'what holds for all cases' for t in tables}
     for name in cases:
         for e in endings:
             if (path := Path(f'{name}{e}')) in places: raise ValueError(_clash(out/path, name, places[path]))
@@ -305,32 +311,87 @@ def _check_places(cases, out, endings, tables):
 def _clash(path, name, other):
     return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
 
-def _write_tables(models, out, ending):
-    "Write names and colours of the labels; words on others' files in their place, which are kept"
-    if models[0].task != 'segmentation' or not models[0].exclusive: return []
-    said, signatures, kept = out/'.predictions'/'tables', Signatures(), []
-    with tempfile.TemporaryDirectory(dir=out/'.predictions'/'writing') as folder:
-        new = [Path(f) for f in write_label_names(Path(folder)/f'labels{ending}', models[0].classes, models[0].colors)]
-        before = (_read_record(said) or {}).get('written', {})
-        written = {f.suffix: signatures.of_file(f) for f in new}
-        for e in written:
-            place = _Place(out, 'labels', [e])
-            old = signatures.of_file(place.path(e)) if os.path.lexists(place.path(e)) else None
-            if old not in (None, written[e], before.get(e)): kept += place.keep({e: old}, [e])
-        write_json(Path(folder)/'tables', dict(options={}, written=written))
-        os.replace(Path(folder)/'tables', said)
-        for f in new: os.replace(f, out/f.name)
+# %% ../../nbs/results/01_prediction_folder.ipynb #e21ac18b
+def _keep_others(out, name, endings, record_path, same=None):
+    "Keep the files `name` + ending in `out` that are not as we wrote them; words on these"
+    signatures, before, kept = Signatures(), (_read_record(record_path) or {}).get('written', {}), []
+    for e in endings:
+        place = _Place(out, name, [e])
+        if not os.path.lexists(place.path(e)): continue
+        is_now = signatures.of_file(place.path(e))
+        if is_now not in ((same or {}).get(e), before.get(e)): kept += place.keep({e: is_now}, [e])
     return kept
 
-# %% ../../nbs/results/01_prediction_folder.ipynb #7ad64785
+def _put_shared(out, name, record, write):
+    "Put the files that `write(folder)` makes into `out`, and their record beside the others; words on what was kept"
+    record_path = out/'.predictions'/record
+    with tempfile.TemporaryDirectory(dir=out/'.predictions'/'writing') as folder:
+        new = {Path(f).name[len(name):]: Path(f) for f in write(Path(folder))}
+        written = {e: Signatures().of_file(f) for e,f in new.items()}
+        kept = _keep_others(out, name, new, record_path, same=written)
+        write_json(Path(folder)/'record', dict(options={}, written=written))
+        os.replace(Path(folder)/'record', record_path)
+        for f in new.values(): os.replace(f, out/f.name)
+    return kept
+
+def _put_label_names(models, out, ending):
+    "Write names and colours of the labels; words on what was kept"
+    m = models[0]
+    return _put_shared(out, 'labels', 'tables',
+                       lambda folder: write_label_names(folder/f'labels{ending}', m.classes, m.colors))
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #7bdf8bc7
+def _found_in(row):
+    "{column: value} of what was found in a case; of a class or a label that has no name of its own, with its number"
+    if isinstance(row.get('volumes'), list):
+        names = [r['name'] for r in row['volumes']]
+        res = {f"{r['name']}{'' if names.count(r['name']) == 1 else ' ' + str(r['label'])}_ml": r['ml']
+               for r in row['volumes']}
+    else:
+        values, kind = row.get('values') or {}, '' if row.get('task') == 'regression' else '_probability'
+        if 'label' in row: res = dict(label='; '.join(listify(row['label'])))
+        else: res = {}
+        res |= {f'{k}{kind}': v for k,v in values.items()}
+    return res | {f'uncertainty_{k}': v for k,v in (row.get('uncertainty') or {}).items()}
+
+def _put_table(rows, out):
+    "Write `predictions.csv`, a row a case; words on what was kept"
+    found = [{f'{k}_value' if k in ('case', 'file', 'error') else k: v for k,v in _found_in(r).items()} for r in rows]
+    columns = list(dict.fromkeys(['case', 'file', *(k for f in found for k in f), 'error']))
+    said = [dict(case=r['case'], file=r['file'], error=r.get('error', '')) | f for r,f in zip(rows, found)]
+    def write(folder):
+        pd.DataFrame(said, columns=columns).to_csv(folder/'predictions.csv', index=False)
+        return [folder/'predictions.csv']
+    return _put_shared(out, 'predictions', 'table', write)
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #b2eda191
+def bars_are_seen()->bool:
+    "Whether a bar can be redrawn: in a notebook or a terminal, but not in a log"
+    return IN_NOTEBOOK or bool(sys.stderr and sys.stderr.isatty())
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #2252726c
+def _told(rows, n, progress, kept):
+    "The rows, with a bar, and a line for each case that failed or was done anew"
+    res = []
+    with tqdm(total=n, desc='cases', disable=not (progress and bars_are_seen())) as bar:
+        for words in kept: bar.write(words)
+        for row in rows:
+            res.append(row)
+            if row['status'] == 'failed':
+                bar.write(f"{row['case']}: {row['error']}{' (' + row['why'] + ')' if row['why'] else ''}")
+            elif row['why']: bar.write(f"{row['case']}: {row['status']}: {row['why']}")
+            bar.update()
+    return res
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #4fcec904
 def predict_folder(
-    model, # As for `inference`
-    source, # A folder of images, or a list of paths (or of lists of paths, one a channel)
+    model:Learner|MedModel|str|Path|list, # As for `inference`
+    source:str|os.PathLike|list, # A folder of images, or a list of paths (or of lists of paths, one a channel)
     out:str|os.PathLike, # Folder for the predictions; made if needed
     *,
     ending:str='.nii.gz', # Format of the masks
     workers:int=1, # Cases at once, each in a process of its own
-    progress:bool=True, # Show a progress bar?
+    progress:bool=True, # Show a progress bar, in a notebook or a terminal?
     **options, # As for `inference`: `overlap`, `tta`, `postprocess`, `uncertainty`, …
 # A row a case: case, file, status ('done', 'done before', 'done anew', 'failed'), why, error, and what was found
 )->pd.DataFrame:
@@ -341,32 +402,25 @@ def predict_folder(
     model, other options, a file that is gone or was changed) is done anew, and `why` says so. What then lies in its
     place and is not as it was written, such as a mask that was corrected by hand, or of an earlier version, is never
     overwritten: it moves to the folder `kept` in `out`. The record of a case that is not in `source` is left alone.
+    `predictions.csv` in `out` has a row for each case of `source`.
 
     Raises `ValueError` before anything is done: where a result would overwrite an image, where two results would be one
-    file, where there is no image, or while another process writes there."""
+    file, where there is no image, or while another process writes there; `TypeError` for an argument that is none."""
     if unknown := set(options) - set(_OPTIONS):
         raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
     models, out = members(model), Path(out)
-    masks = models[0].task == 'segmentation'
+    masks, named = models[0].task == 'segmentation', models[0].task == 'segmentation' and models[0].exclusive
     endings = [f.name[1:] for f in written_files(f'x{ending}')] + ['.json'] if masks else ['.json']
     cases = _cases(source, models[0].channels, _results(out))
-    _check_places(cases, out, endings, ['labels.ctbl', 'labels.label'] if masks and models[0].exclusive else [])
+    _check_places(cases, out, endings, ['predictions.csv', *(['labels.ctbl', 'labels.label'] if named else [])])
     job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending))
     with _alone_in(out):
-        kept = _write_tables(models, out, ending)
-        rows = _in_processes(models, cases, workers,
-                             job) if workers > 1 else (_one_case(models, n, f, job) for n,f in cases.items())
-        return pd.DataFrame(_told(rows, len(cases), progress, kept)).set_index('case').loc[list(cases)].reset_index()
-
-def _told(rows, n, progress, kept):
-    "The rows, with a bar, and a line for each case that failed or was done anew"
-    res = []
-    with tqdm(total=n, desc='cases', disable=not progress) as bar:
-        for words in kept: bar.write(f'names of the labels: {words}')
-        for row in rows:
-            res.append(row)
-            if row['status'] == 'failed':
-                bar.write(f"{row['case']}: {row['error']}{' (' + row['why'] + ')' if row['why'] else ''}")
-            elif row['why']: bar.write(f"{row['case']}: {row['status']}: {row['why']}")
-            bar.update()
-    return res
+        kept = _keep_others(out, 'predictions', ['.csv'], out/'.predictions'/'table')
+        (out/'predictions.csv').unlink(missing_ok=True) # until there is another
+        kept += _put_label_names(models, out, ending) if named else []
+        rows = _in_processes(models, cases, workers, job) if workers > 1 else (
+            _one_case(models, n, f, job) for n,f in cases.items())
+        rows = {r['case']: r for r in _told(rows, len(cases), progress, kept)}
+        rows = [rows[n] for n in cases]
+        for words in _put_table(rows, out): print(words)
+    return pd.DataFrame(rows)

@@ -7,7 +7,9 @@ __all__ = ['Prediction', 'inference']
 
 # %% ../../nbs/results/00_vision_inference.ipynb #93d9c049
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np, pandas as pd
@@ -19,52 +21,99 @@ from torch import Tensor
 from ..images import geometry as _geometry
 from ..images.segmentation_io import write_label_names, write_seg
 from ..images.files import refuse_overwriting, write_json
-from ..images.geometry import Geometry, restore_labels, to_labels
+from ..images.geometry import Geometry, per_axis, restore_labels, to_labels
 from ..images.image_io import source_files
+from ..data.postprocessing import PostProcessing
 from ..data.preprocessing import BraTSMaskConverter, transforms_to_specs
-from ..models.med_model import model_of
+from ..models.med_model import MedModel, model_of
 from ..models.sharing import load_model
 from ..learning.sliding_window import sliding_window
-from ..learning.training_step import autocast
+from ..learning.training_step import autocast, candidate_precisions
 from ..data.vision_augmentation import mirrors, swap_channels
-from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy, _entropy
+from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy
 from ..images.vision_core import MedBase, MedImage, MedMask
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
 from ..images.vision_plot import show_mask_overlay
 
-# %% ../../nbs/results/00_vision_inference.ipynb #12419f23
+# %% ../../nbs/results/00_vision_inference.ipynb #b4bed385
+@dataclass
 class _Members:
     """The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their
     entropies"""
-    def __init__(self, models, tta, precision, disagreement):
-        self.models, self.tta, self.precision, self.disagreement, self.flips = (
-            models,
-            tta,
-            precision,
-            disagreement,
-            [((), [])],
-        )
+    models:list # of `MedModel`s
+    tta:object # as for `inference`
+    precision:str|None # 'bf16', 'fp16' or None
+    disagreement:bool
+    name:str # of the image, for the error
+    flips:list = field(default_factory=lambda: [((), [])]) # see `mirrors`
+    finite:Tensor|bool = True # is all that was said a number?
+
     def seeing(self, x):
         "These, mirroring the axes of the preprocessed image `x` that `tta` asks for"
         self.flips = mirrors(self.tta, x, self.models[0].classes)
         return self
+    def one(self, m, x, axes, pairs):
+        "Probabilities of model `m` for windows `x`, seen with `axes` mirrored"
+        dims = [a+2 for a in axes]
+        with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
+        p = m.activate(y)
+        p = p.flip(dims) if dims and p.ndim == x.ndim else p
+        # one output: of the second class
+        return 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)
     def __call__(self, x):
         total = spread = 0.
         for m in self.models:
             for axes,pairs in self.flips:
-                dims = [a+2 for a in axes]
-                with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
-                p = m.activate(y)
-                p = p.flip(dims) if dims and p.ndim == x.ndim else p
-                # one output: of the second class
-                p = 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)
+                p = self.one(m, x, axes, pairs)
+                self.finite = self.finite & p.isfinite().all() # looked at when all is done: `check`
                 total = total + p
-                if self.disagreement: spread = spread + _entropy(p, 1)[:,None]
+                if self.disagreement: spread = spread + predictive_entropy(p if self.finite else p.new_zeros(1, 1), 1)
         n = len(self.models)*len(self.flips)
-        return torch.cat([total/n, spread/n], 1) if self.disagreement else total/n
+        return torch.cat([total/n, (spread/n)[:,None]], 1) if self.disagreement and self.finite else total/n
+    def check(self):
+        "Raise ValueError where the network did not answer in numbers"
+        if self.finite: return
+        if not all(p.isfinite().all() for m in self.models for p in m.network.parameters()):
+            why = 'its weights hold NaN or infinity: take weights from before that, or train it anew'
+        elif self.precision: why = f'{self.precision} may be too narrow for it: predict with precision=None'
+        else: why = 'look whether the image and its preprocessing are like those of the training'
+        raise ValueError(f'{self.name}: the network answered NaN or infinity; {why}')
 
-# %% ../../nbs/results/00_vision_inference.ipynb #b4bed385
+# %% ../../nbs/results/00_vision_inference.ipynb #2009d903
+def _precision(precision, model):
+    "'bf16', 'fp16' or None, of what `inference` is given"
+    if precision == 'auto': return candidate_precisions(model.device, regression=model.task == 'regression')[0]
+    if precision not in (None, 'bf16', 'fp16'):
+        raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or None, not {precision!r}")
+    return precision
+
+# %% ../../nbs/results/00_vision_inference.ipynb #eb45cd74
+def input_files(
+    item, # As for `MedImage.create`
+)->list: # of paths; [] of an array
+    "Every file that an item is opened from, and the folder of a series"
+    found = []
+    for p in image_paths(item):
+        found.append(p)
+        with suppress(OSError, ValueError): found += source_files(p) # what cannot be read is said when it is opened
+    return found
+
+def written_files(
+    path:str|os.PathLike, # of a mask
+)->list: # of paths
+    "The files that a mask is written to: of a `.mhd` two"
+    path = Path(path)
+    return [path, path.with_suffix('.raw')] if path.suffix.lower() == '.mhd' else [path]
+
+def refuse_inputs(
+    outs:list, # Paths that results will be written to
+    items:list, # What they are made from, each as for `MedImage.create`
+):
+    "Raise ValueError if a result would overwrite a file that an item is opened from"
+    if any(os.path.lexists(o) for o in outs): refuse_overwriting(outs, [input_files(o) for o in items])
+
+# %% ../../nbs/results/00_vision_inference.ipynb #4f41e4bb
 @dataclass
 class Prediction:
     "What a model says of an image"
@@ -73,92 +122,68 @@ class Prediction:
     colors:list # [r, g, b] for each class
     geometry:Geometry # the image's own grid
     # of a segmentation: (1, *spatial) on that grid, or a channel for each class where classes overlap
-    labels:MedMask = None
+    labels:MedMask|None = None
     # (K, *spatial) on that grid, if asked for; (K,) for classes, values of a regression
-    probabilities:MedImage|Tensor = None
+    probabilities:MedImage|Tensor|None = None
     # scores of the case, if asked for; of a segmentation also 'map', the entropy of each voxel (1, *spatial)
     uncertainty:dict = field(default_factory=dict)
-    source:str = None # the file, if there is one; of several channels the first
+    source:str|None = None # the file, if there is one; of several channels the first
     inputs:list = field(default_factory=list) # all of them, one a channel
 
     @property
-    def label(self):
+    def label(self)->str|list|None:
         "The class of a classification; the list of classes of a multi-label one"
         if self.task == 'multilabel': return [c for c,p in zip(self.classes, self.probabilities.tolist()) if p >= .5]
         return self.classes[int(self.probabilities.argmax())] if self.task == 'classification' else None
     @property
-    def values(self):
+    def values(self)->dict:
         "{name: number}: probabilities of the classes, values of a regression, volumes in ml of a segmentation"
         if self.task == 'segmentation': return dict(zip(self.volumes.name, self.volumes.ml))
         return dict(zip(self.classes, self.probabilities.tolist()))
     @property
-    def volumes(self):
-        "Voxels and millilitres of each label"
+    def volumes(self)->pd.DataFrame|None:
+        "Voxels and millilitres of each label; None where there are no labels"
         if self.labels is None: return None
         ml, x = abs(np.linalg.det(self.geometry.affine[:3,:3])) / 1000, self.labels.as_subclass(Tensor)
-        if len(x) > 1: counts = [int(o.sum()) for o in x]
-        else: counts = torch.bincount(x.flatten().long(), minlength=len(self.classes))[1:].tolist()
-        first = 0 if len(x) > 1 else 1
-        names = dict(enumerate(self.classes))
-        return pd.DataFrame([dict(label=i, name=names.get(i, f'label {i}'), voxels=n, ml=n*ml) for i,
-                             n in enumerate(counts, first)])
+        first, names = int(len(x) == 1), dict(enumerate(self.classes)) # classes that overlap have no background
+        if first: counts = torch.bincount(x.flatten().long(), minlength=len(self.classes))[1:].tolist()
+        else: counts = [int(o.sum()) for o in x]
+        return pd.DataFrame([dict(label=i, name=names.get(i, f'label {i}'), voxels=n, ml=n*ml)
+                             for i,n in enumerate(counts, first)])
 
-# %% ../../nbs/results/00_vision_inference.ipynb #2009d903
-def input_files(
-    item, # As for `MedImage.create`
-)->list: # of paths; [] of an array
-    "Every file that an item is opened from, and the folder of a series"
-    found = []
-    for p in image_paths(item):
-        found.append(p)
-        try: found += source_files(p)
-        except (OSError, ValueError): pass # what cannot be read is said when it is opened
-    return found
+    def save(self,
+        # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`, of a DICOM series `.dcm`; else: `.json`
+        path:str|os.PathLike,
+        names:bool=True, # Write the labels' names and colours beside a mask? (A DICOM file holds them itself)
+    )->Path:
+        """Write the mask, or what was found. Raises `ValueError` where that would overwrite a file that it was made
+        from."""
+        refuse_inputs(written_files(path), [self.source, *self.inputs])
+        if self.labels is None: return write_json(path, self.summary())
+        if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
+        one_file = self.source is not None and Path(self.source).is_file()
+        path = self.labels.save(path, like=self.source if one_file else None)
+        if names and len(self.labels) == 1: write_label_names(path, self.classes, self.colors)
+        return path
 
-def written_files(
-    path, # of a mask
-)->list: # of paths
-    "The files that a mask is written to: of a `.mhd` two"
-    path = Path(path)
-    return [path, path.with_suffix('.raw')] if path.suffix.lower() == '.mhd' else [path]
+    def summary(self)->dict:
+        "What was found, as JSON"
+        res = dict(task=self.task, label=self.label) if self.label is not None else dict(task=self.task)
+        scores = {k: v for k,v in self.uncertainty.items() if isinstance(v, float)}
+        res |= dict(values=self.values) if self.labels is None else dict(volumes=self.volumes.to_dict('records'))
+        return res | (dict(uncertainty=scores) if scores else {})
 
-def refuse_inputs(
-    outs, # Paths that results will be written to
-    items, # What they are made from, each as for `MedImage.create`
-):
-    "Raise ValueError if a result would overwrite a file that an item is opened from"
-    if any(os.path.lexists(o) for o in outs): refuse_overwriting(outs, [input_files(o) for o in items])
-
-# %% ../../nbs/results/00_vision_inference.ipynb #5be0fb92
-@patch
-def save(self:Prediction,
-    path:str|os.PathLike, # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`, of a DICOM series `.dcm`; else: `.json`
-    names:bool=True, # Write the labels' names and colours beside a mask? (A DICOM file holds them itself)
-)->Path:
-    "Write the mask, or what was found. Raises `ValueError` where that would overwrite a file that it was made from."
-    refuse_inputs(written_files(path), [self.source, *self.inputs])
-    if self.labels is None: return write_json(path, self.summary())
-    if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
-    one_file = self.source is not None and Path(self.source).is_file()
-    path = self.labels.save(path, like=self.source if one_file else None)
-    if names and len(self.labels) == 1: write_label_names(path, self.classes, self.colors)
-    return path
-
-@patch
-def summary(self:Prediction)->dict:
-    "What was found, as JSON"
-    res = dict(task=self.task, label=self.label) if self.label is not None else dict(task=self.task)
-    scores = {k: v for k,v in self.uncertainty.items() if isinstance(v, float)}
-    res |= dict(values=self.values) if self.labels is None else dict(volumes=self.volumes.to_dict('records'))
-    return res | (dict(uncertainty=scores) if scores else {})
-
-@patch
-# `image`: what to draw it over, by default its file; `kwargs` as for `MedImage.show`
-def show(self:Prediction, image=None, **kwargs):
-    "Draw the prediction over its image; returns the axis"
-    image = MedImage.create(self.source if image is None else image)
-    if self.labels is None: return image.show(title=', '.join(f'{k}: {v:.3g}' for k,v in self.values.items()), **kwargs)
-    return show_mask_overlay(image, self.labels, affine=image.affine, **kwargs)
+    def show(self,
+        image:object=None, # What to draw it over, as for `MedImage.create`; by default its file
+        **kwargs, # As for `MedImage.show`
+    ): # The axis
+        "Draw the prediction over its image. Raises `ValueError` where it was made from no file and no image is given."
+        if image is None and self.source is None:
+            raise ValueError('this prediction was made from an array: give show the image to draw it over')
+        image = MedImage.create(self.source if image is None else image)
+        if self.labels is None:
+            return image.show(title=', '.join(f'{k}: {v:.3g}' for k,v in self.values.items()), **kwargs)
+        return show_mask_overlay(image, self.labels, affine=image.affine, **kwargs)
 
 # %% ../../nbs/results/00_vision_inference.ipynb #6b0deb75
 def _edge(seen, grid): # how far beyond the network's grid its edge counts, in its voxels
@@ -170,6 +195,15 @@ def _labels(values, seen, grid, exclusive):
     return MedMask(torch.cat([restore_labels(v[None], seen, grid, edge=_edge(seen, grid)).cpu() for v in values]),
                    affine=grid.affine)
 
+def _on_grid(values, seen, grid, exclusive):
+    "Probabilities (K, *spatial) on another grid, one channel at a time; what was never seen is background"
+    out = torch.empty(len(values), *grid.shape)
+    for i,v in enumerate(values):
+        out[i] = _geometry.resample(v[None].cpu(), seen, grid, fill=float(exclusive and len(values) > 1 and i == 0),
+                                    edge=_edge(seen, grid))[0]
+    return out
+
+# %% ../../nbs/results/00_vision_inference.ipynb #5c2fc2d1
 def _file_labels(mask, steps):
     "The mask with the labels of the training masks' files, before the transforms `steps` changed them"
     for t in steps:
@@ -181,15 +215,30 @@ def _finished(mask, model, postprocess):
     for t in [*model.postprocessing, *listify(postprocess)]: mask = t(mask)
     return _file_labels(mask, model.preprocessing)
 
+# %% ../../nbs/results/00_vision_inference.ipynb #f220f8c9
 def _scores(p, spread):
     """How sure a prediction (K, …) is, from 0 (sure) to 1, and its entropy at each voxel; `spread`: mean entropy of
     the members"""
     entropy, res = predictive_entropy(p, 0), dict(entropy=float(case_uncertainty(p, 0)))
     if spread is None: return res, entropy
     apart, labels = (entropy - spread).clamp_min(0), to_labels(p)[0] if p.ndim > 1 else None
-    near = near_foreground(labels,
-                           dim=0) if labels is not None and labels.any() else torch.ones_like(apart, dtype=torch.bool)
+    found = labels is not None and labels.any()
+    near = near_foreground(labels, dim=0) if found else torch.ones_like(apart, dtype=torch.bool)
     return res | dict(disagreement=float(apart[near].mean())), entropy
+
+def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, disagreement):
+    "Put into `found` what `values` on the grid `seen` say"
+    p, spread = (values[:-1], values[-1]) if disagreement else (values, None)
+    if model.task != 'segmentation':
+        found.probabilities = p.cpu()
+        if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
+        return
+    grid = found.geometry
+    found.labels = _finished(_labels(p, seen, grid, model.exclusive), model, postprocess)
+    if probabilities: found.probabilities = MedImage(_on_grid(p, seen, grid, model.exclusive), affine=grid.affine)
+    if uncertainty:
+        found.uncertainty, entropy = _scores(p, spread)
+        found.uncertainty['map'] = MedImage(_on_grid(entropy[None], seen, grid, False), affine=grid.affine)
 
 # %% ../../nbs/results/00_vision_inference.ipynb #02092f62
 def members(
@@ -207,92 +256,84 @@ def members(
     for m in models: m.network.eval()
     return models
 
-# %% ../../nbs/results/00_vision_inference.ipynb #70eb6177
+# %% ../../nbs/results/00_vision_inference.ipynb #30bb4cd2
+def usable_device(
+    device:str|torch.device, # Where a network is to go
+)->torch.device:
+    "`device`, where it is there and can hold numbers. Raises `ValueError` where it cannot."
+    try:
+        found = torch.device(device)
+        if found.type != 'meta' and len(torch.zeros(1, device=found)): return found
+    except Exception: pass # each backend has its own kind
+    there = ['cpu', *[f'cuda:{i}' for i in range(torch.cuda.device_count())],
+             *(['mps'] if torch.backends.mps.is_available() else [])]
+    raise ValueError(
+        f'device {str(device)!r} is not there, or cannot be used; here there is {", ".join(there)}'
+    ) from None
+
+# %% ../../nbs/results/00_vision_inference.ipynb #aca213cc
+def _windows_or_whole(predict, x, size, model, options):
+    "What `predict` says of the preprocessed image `x`, in windows of `size` voxels where there is one"
+    x = x.as_subclass(Tensor)
+    if size is not None and model.task == 'segmentation':
+        size = per_axis(size, model.ndim, 'patch_size')
+        return sliding_window(predict, x, size, fill=model.fill, device=model.device, **options)
+    with torch.no_grad(): return predict(x[None].to(model.device))[0]
+
+def _predicted(predict, image, patch_size, options):
+    "(values, grid) of an image: on the network's grid where all members share it, or on the image's own"
+    def one(predict, model):
+        x = model.preprocess(image)
+        values = _windows_or_whole(predict.seeing(x), x, patch_size or model.patch_size, model, options)
+        predict.check()
+        return values, x.geometry
+    def way(m): return transforms_to_specs(m.preprocessing), m.patch_size, m.fill
+    models = predict.models
+    if all(way(m) == way(models[0]) for m in models): return one(predict, models[0])
+    total = 0.
+    for m in models:
+        values, seen = one(replace(predict, models=[m]), m)
+        total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
+    return total/len(models), image.geometry
+
+# %% ../../nbs/results/00_vision_inference.ipynb #87f2cc11
 def inference(
-    model, # A `Learner`, a `MedModel`, the folder that `save_model` wrote, or a list of these: an ensemble
-    file, # A path, a list of paths (one a channel), a DICOM series, an array, or a `MedImage`
-    save_path=None, # Where to write the mask (or, of a class or a number, JSON); no file of the image
+    # A `Learner`, a `MedModel`, the folder that `save_model` wrote, or a list of these: an ensemble
+    model:FastaiLearner|MedModel|str|Path|list,
+    # A path, a list of paths (one a channel), a DICOM series, an array, or a `MedImage`
+    file:str|os.PathLike|list|np.ndarray|Tensor,
+    # Where to write the mask (or, of a class or a number, JSON); no file of the image
+    save_path:str|os.PathLike|None=None,
     *,
-    overlap=.5, # Of windows: share that the next one covers too; 'auto': as little as needed
-    patch_size=None, # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
-    tta=False, # Average over mirror images? True, or axes of the network's grid, by number or as 'AP', 'LR', 'IS'
-    postprocess=None, # Transforms of the mask, after the model's own
-    probabilities=False, # Keep the probabilities of a segmentation, on the image's grid?
-    uncertainty=False, # Score how sure the prediction is, and of a segmentation map it?
-    precision='auto', # 'bf16', 'fp16', None (float32); 'auto': half precision on a CUDA device
-    batch_size=2, # Windows at a time
-    progress=False, # Show a progress bar?
+    overlap:float|str|list|tuple=.5, # Of windows: share that the next one covers too; 'auto': as little as needed
+    # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
+    patch_size:int|list|tuple|None=None,
+    # Average over mirror images? True, or axes of the network's grid, by number or as 'AP', 'LR', 'IS'
+    tta:bool|int|str|list|tuple=False,
+    postprocess:Callable|list|PostProcessing|None=None, # Transforms of the mask, after the model's own
+    probabilities:bool=False, # Keep the probabilities of a segmentation, on the image's grid?
+    uncertainty:bool=False, # Score how sure the prediction is, and of a segmentation map it?
+    # 'bf16', 'fp16', None (float32); 'auto': as in training, half precision on a CUDA device but for a regression
+    precision:str|None='auto',
+    batch_size:int=2, # Windows at a time
+    progress:bool=False, # Show a progress bar?
 )->Prediction: # On the image's own grid
     """Predict one image, on its own grid. Raises `ValueError`, before any work, where `save_path` is a file of the
-    image."""
+    image, and after it where the network answers NaN."""
     paths = image_paths(file)
     if save_path is not None: refuse_inputs(written_files(save_path), [paths])
     models = members(model)
     first, image = models[0], MedImage.create(file, **models[0].opening)
-    several = uncertainty and (len(models) > 1 or tta is not False)
-    predict = _Members(models, tta, _precision(precision, first.device), several)
-    options = dict(overlap=overlap, batch_size=batch_size, progress=progress)
-    values, seen = _predicted(predict, models, image, patch_size, options)
     inputs = [str(p) for p in paths]
+    several = uncertainty and first.task != 'regression' and (len(models) > 1 or tta is not False)
+    predict = _Members(models, tta, _precision(precision, first), several, ', '.join(inputs) or 'the image')
+    values, seen = _predicted(predict, image, patch_size,
+                              dict(overlap=overlap, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
                        inputs=inputs)
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
     if save_path is not None: found.save(save_path)
     return found
-
-def _precision(precision, device):
-    if precision == 'auto':
-        return None if device.type == 'cpu' else 'bf16' if torch.cuda.is_bf16_supported() else 'fp16'
-    if precision not in (None, 'bf16', 'fp16'):
-        raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or None, not {precision!r}")
-    return precision
-
-# %% ../../nbs/results/00_vision_inference.ipynb #aca213cc
-def _predicted(predict, models, image, patch_size, options):
-    "(values, grid) of an image: on the network's grid where all members share it, or on the image's own"
-    def one(predict, model):
-        x = model.preprocess(image)
-        size = patch_size or model.patch_size
-        return _windows_or_whole(predict.seeing(x), x, size, model, options), x.geometry
-    specs = [transforms_to_specs(m.preprocessing) for m in models]
-    if all(s == specs[0] for s in specs) and all((m.patch_size, m.fill) == (models[0].patch_size, models[0].fill)
-                                                 for m in models):
-        return one(predict, models[0])
-    total = 0.
-    for m in models:
-        values, seen = one(_Members([m], predict.tta, predict.precision, predict.disagreement), m)
-        total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
-    return total/len(models), image.geometry
-
-def _windows_or_whole(predict, x, size, model, options):
-    x = x.as_subclass(Tensor)
-    if size is not None and model.task == 'segmentation':
-        return sliding_window(predict, x, tuple(size), fill=model.fill, device=model.device, **options)
-    with torch.no_grad(): return predict(x[None].to(model.device))[0]
-
-def _on_grid(values, seen, grid, exclusive):
-    "Probabilities (K, *spatial) on another grid, one channel at a time; what was never seen is background"
-    out = torch.empty(len(values), *grid.shape)
-    for i,v in enumerate(values):
-        out[i] = _geometry.resample(v[None].cpu(), seen, grid, fill=float(exclusive and len(values) > 1 and i == 0),
-                                    edge=_edge(seen, grid))[0]
-    return out
-
-def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, disagreement):
-    "Put into `found` what `values` on the grid `seen` say"
-    p, spread = (values[:-1], values[-1]) if disagreement else (values, None)
-    if model.task == 'segmentation':
-        found.labels = _finished(_labels(p, seen, found.geometry, model.exclusive), model, postprocess)
-        if probabilities:
-            found.probabilities = MedImage(_on_grid(p, seen, found.geometry, model.exclusive),
-                                           affine=found.geometry.affine)
-        if uncertainty:
-            found.uncertainty, entropy = _scores(p, spread)
-            found.uncertainty['map'] = MedImage(_on_grid(entropy[None], seen, found.geometry, False),
-                                                affine=found.geometry.affine)
-    else:
-        found.probabilities = p.cpu()
-        if uncertainty and model.activation: found.uncertainty = _scores(p, spread)[0]
 
 # %% ../../nbs/results/00_vision_inference.ipynb #41f0a9a1
 def _opened(learn, item):
@@ -310,12 +351,16 @@ def _brought_back(labels, p, seen, grid, steps):
 @patch
 def predict(self:FastaiLearner,
     item, # A path, a list of paths (channels), a DICOM series, an array, a `MedImage`, or an item of the loaders
-    rm_type_tfms=None, # How many type transforms to leave out; found by itself
-    with_input=False, # Also return the input, as the network saw it?
-): # (decoded target, its tensor, probabilities)
-    "Predict one item; a mask, its labels and its probabilities lie on the image's own grid"
+    rm_type_tfms:int|None=None, # How many type transforms to leave out; found by itself
+    with_input:bool=False, # Also return the input, as the network saw it?
+)->tuple: # (decoded target, its tensor, probabilities)
+    """Predict one item; a mask, its labels and its probabilities lie on the image's own grid. Raises `ValueError`
+    where the network answers NaN for an image."""
+    name = ', '.join(map(str, image_paths(item))) if isinstance(item, OpenItem.input_types) else ''
     item = _opened(self, item)
     *given, decoded, labels, p = self._orig_predict(item, rm_type_tfms, with_input) # fastai's
+    if isinstance(item, MedImage) and not torch.as_tensor(p).isfinite().all():
+        raise ValueError(f'{name or "the image"}: the network answered NaN or infinity: look at its weights')
     if any(isinstance(o, MedBase) for o in (*given, decoded)):
         seen = self.dls.test_dl([item], rm_type_tfms=rm_type_tfms, num_workers=0).one_batch()[0][0]
         for o in given: o.affine = seen.affine

@@ -27,8 +27,8 @@ class _KeepsGeometry:
         return detuplify(inps), preds, targs, decoded, self.losses[idxs]
 
     def plot_top_losses(self,
-        k, # How many, or which of them, as a list
-        largest=True, # The largest losses, or the smallest?
+        k:int|list|range, # How many, or which of them, as a list
+        largest:bool=True, # The largest losses, or the smallest?
         **kwargs, # `anatomical_plane`, `slice_index`, `nrows`, …
     ):
         "Show the items of the largest losses"
