@@ -1,12 +1,16 @@
-"""Every check of `make test`: the generated files, the house rules, and each notebook's cells.
+"""Every check of `make test`: the generated files, the house rules, how the code reads, and each notebook's cells.
 
 A check counts one, and so does a cell: passed, failed or skipped. What failed or was skipped is printed with its
-reason; the last line is the sum. `python .ci/check.py nbs/images/00_geometry.ipynb` runs the named notebooks alone. """
+reason; the last line is the sum. `python .ci/check.py nbs/images/00_geometry.ipynb` runs the named notebooks alone.
+"""
 import ast, filecmp, json, multiprocessing, os, re, shutil, subprocess, sys, tempfile, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import style
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.getenv('FASTMONAI_TEST_DATA') or ROOT.parent/'shared/data').absolute()
@@ -77,14 +81,16 @@ def modules(root=ROOT):
     found = {}
     for notebook in sorted((root/'nbs').rglob('[!_.]*.ipynb')):
         for cell in json.loads(notebook.read_text(encoding='utf-8'))['cells']:
-            if m := re.search(r'^#\|\s*default_exp\s+(\S+)', ''.join(cell['source']), re.M): found[m[1]] = notebook
+            if m := re.search(r'^#\|\s*default_exp\s+(\S+)', ''.join(cell['source']), re.M):
+                found[m[1]] = notebook
     return dict(sorted(found.items(), key=lambda o: place(*o)))
 
 
 def place(module, notebook):
     "Where a module stands: the number of its wing, and its notebook's number"
     wing, _, _ = module.rpartition('.')
-    if wing: return [*WINGS].index(wing) if wing in WINGS else len(WINGS), int(re.match(r'\d*', notebook.name)[0] or -1)
+    if wing:
+        return [*WINGS].index(wing) if wing in WINGS else len(WINGS), int(re.match(r'\d*', notebook.name)[0] or -1)
     return (-1, 0) if module in GROUND else (len(WINGS) + 1, (*ROOF, module).index(module))
 
 
@@ -115,7 +121,8 @@ def check_arrows(root):
         package = '.'.join(['fastMONAI', *module.split('.')[:-1]])
         for name in sorted({n for n in imported(ast.walk(tree), package) if n.startswith('fastMONAI.')}):
             other = module_of(name, known)
-            if other is None: problems.append(f'{module} imports {name}, which is none of our modules')
+            if other is None:
+                problems.append(f'{module} imports {name}, which is none of our modules')
             elif other and place(other, known[other]) >= place(module, notebook):
                 problems.append(f'{module} imports {other}, which is in no earlier wing and has no lower number')
         slow = {m.split('.')[0] for m in imported(tree.body, package)} & LAZY
@@ -127,8 +134,8 @@ def check_arrows(root):
 def check_refusal(tmp):
     "an arrow from data to learning is refused, inside a function too"
     missed = []
-    for arrow in ('from ..learning.networks import build_network\n', '\ndef late():\n    import '
-                                                                     'fastMONAI.learning.networks\n',
+    for arrow in ('from ..learning.networks import build_network\n',
+                  '\ndef late():\n    import fastMONAI.learning.networks\n',
                   '\ndef late():\n    from fastMONAI.learning import networks\n'):
         path = tmp/'fastMONAI/data/vision_data.py'
         text = path.read_text(encoding='utf-8')
@@ -153,7 +160,8 @@ def check_pages(tmp):
 def check_repository(counts):
     "Run each check above, print its problems, and count it"
     with regenerated() as tmp:
-        for check in (check_modules, check_clean, check_readme, check_arrows, check_refusal, check_pages):
+        for check in (check_modules, check_clean, check_readme, check_arrows, check_refusal, check_pages,
+                      *style.CHECKS):
             problems = check(tmp)
             counts['failed' if problems else 'passed'] += 1
             print(f'{"FAILED" if problems else "ok":6} {check.__doc__}', *problems, sep='\n       ', flush=True)
@@ -162,11 +170,14 @@ def check_repository(counts):
 # -- The notebooks ----------------------------------------------------------------------------------------------------
 
 def files_in_nbs():
+    "Paths of all below nbs, hidden ones apart"
     return {p for p in (ROOT/'nbs').rglob('*') if not any(s.startswith(('.', '_')) for s in p.relative_to(ROOT).parts)}
+
+
 def notebooks():
     "The notebooks wing by wing, the others after them"
     wings = [*WINGS]
-    return sorted((p for p in files_in_nbs() if p.suffix == '.ipynb'),
+    return sorted(style.notebooks(),
                   key=lambda p: (wings.index(p.parent.name) if p.parent.name in wings else len(wings), p))
 
 

@@ -1,15 +1,15 @@
 """Readers against mutated files: no crash, no hang, no voxel changed without a word.
 
-Small real files of every format are mutated (bytes flipped, cut,
-                                              repeated; words of a header replaced by extreme values; checksums mended
-where that is asked for), each is read in a child process, and the outcome is one of
+Small real files of every format are mutated (bytes flipped, cut, repeated; words of a header replaced by extreme
+values; checksums mended where that is asked for), each is read in a child process, and the outcome is one of
 
 - an `ImageError` of one line that starts with the file's name;
-- the same voxels and affine as an independent reader (nibabel, pydicom, Pillow, or the few lines below for NRRD
-                                                       and MetaImage).
+- the same voxels and affine as an independent reader (nibabel, pydicom, Pillow, or the few lines below for NRRD and
+  MetaImage).
 
 `python .ci/fuzz_readers.py --n 5000 --seed 1` prints a line for whatever else happened, and ends with the counts; a
-file's number and the seed make it anew (`--only 1234 --keep folder`). """
+file's number and the seed make it anew (`--only 1234 --keep folder`).
+"""
 import argparse, gzip, multiprocessing, os, re, resource, signal, struct, sys, tempfile, time, warnings, zlib
 from collections import Counter
 from pathlib import Path
@@ -28,17 +28,14 @@ EXTREME = [b'', b'0', b'-1', b'1', b'2', b'7', b'255', b'65536', b'2147483647', 
 
 # -- Files to begin with ----------------------------------------------------------------------------------------------
 
-def seed_files(folder: Path):
-    "{name: its files}: small files of every format, made here, and small real ones where there are some"
+def binary_volumes(folder: Path, volume, affine, rng):
+    "NIfTI, MGH, NRRD and MetaImage, packed and not"
     import nibabel as nib, SimpleITK as sitk
-    from PIL import Image
-    rng = np.random.default_rng(0)
-    volume, affine = rng.integers(-900, 900, (9, 8, 7)).astype(np.int16), np.array([[-2, .1, 0, 9], [0, 1.5, 0, 8],
-                                                                          [0, 0, 3, 7], [0, 0, 0, 1.]])
     image = nib.Nifti1Image(volume, affine)
     image.header.extensions.append(nib.nifti1.Nifti1Extension('comment', b'left knee'))
-    for name in ('a.nii', 'a.nii.gz', 'a2.nii'): nib.save(image if '2' not in name else nib.Nifti2Image(volume,
-                                                                          affine), folder/name)
+    nib.save(image, folder/'a.nii')
+    nib.save(image, folder/'a.nii.gz')
+    nib.save(nib.Nifti2Image(volume, affine), folder/'a2.nii')
     nib.save(nib.Nifti1Pair(volume, affine), folder/'pair.hdr')
     for name in ('a.mgz', 'a.mgh'): nib.save(nib.MGHImage(volume.astype(np.float32), affine), folder/name)
     lps = sitk.GetImageFromArray(volume.T)
@@ -47,32 +44,50 @@ def seed_files(folder: Path):
         for packed in (False, True): sitk.WriteImage(lps, str(folder/(name if not packed else 'z' + name)), packed)
     vectors = sitk.GetImageFromArray(rng.normal(size=(5, 6, 7, 3)).astype(np.float32), isVector=True)
     for name in ('v.nrrd', 'v.mha'): sitk.WriteImage(vectors, str(folder/name), False)
+
+
+def other_encodings(folder: Path, volume):
+    "NRRD and MetaImage of `binary_volumes` as text, as hexadecimal digits, and in several files"
     head, data = (folder/'a.nrrd').read_bytes().split(b'\n\n', 1)
     text = b' '.join(b'%d' % v for v in volume.ravel(order='F'))
     (folder/'text.nrrd').write_bytes(head.replace(b'encoding: raw', b'encoding: ascii') + b'\n\n' + text)
     (folder/'hex.nrrd').write_bytes(head.replace(b'encoding: raw', b'encoding: hex') + b'\n\n' + data.hex().encode())
-    (folder/'text.mha').write_bytes(re.sub(rb'(\nBinaryData = )True', rb'\1False',
-                                           (folder/'a.mha').read_bytes()[:-volume.nbytes]) + text + b'\n')
+    binary = (folder/'a.mha').read_bytes()[:-volume.nbytes]
+    (folder/'text.mha').write_bytes(re.sub(rb'(\nBinaryData = )True', rb'\1False', binary) + text + b'\n')
     for k in range(7): (folder/f'part{k}.raw').write_bytes(volume[:, :, k].tobytes(order='F'))
-    (folder/'list.nhdr').write_bytes(head + b'\ndata file: LIST\n' + b''.join(b'part%d.raw\n' % k for k in range(7)))
+    parts = b''.join(b'part%d.raw\n' % k for k in range(7))
+    (folder/'list.nhdr').write_bytes(head + b'\ndata file: LIST\n' + parts)
     (folder/'number.nhdr').write_bytes(head + b'\ndata file: part%d.raw 0 6 1\n')
-    (folder/'list.mhd').write_bytes((folder/'a.mhd').read_bytes().replace(b'a.raw',
-                                                                          b'LIST\n' + b''.join(b'part%d.raw\n' % k
-                                                                                               for k in range(7))))
+    (folder/'list.mhd').write_bytes((folder/'a.mhd').read_bytes().replace(b'a.raw', b'LIST\n' + parts))
+
+
+def pictures(folder: Path, rng):
+    "PNG, JPEG and TIFF of every kind"
+    from PIL import Image
     colour = rng.integers(0, 255, (24, 19, 3)).astype(np.uint8)
     for mode in ('L', 'RGB', 'P', '1', 'RGBA'): Image.fromarray(colour).convert(mode).save(folder/f'{mode}.png')
     Image.fromarray(colour[..., 0].astype(np.uint16)*200).save(folder/'deep.png')
     for name, options in {'a.jpg': {}, 'progressive.jpg': dict(progressive=True),
                           'coarse.jpg': dict(quality=5)}.items():
         Image.fromarray(colour).save(folder/name, **options)
-    for packed in (None, 'tiff_lzw', 'tiff_deflate', 'packbits',
-                   'jpeg'): Image.fromarray(colour).save(folder/f'{packed}.tif', compression=packed)
+    for packed in (None, 'tiff_lzw', 'tiff_deflate', 'packbits', 'jpeg'):
+        Image.fromarray(colour).save(folder/f'{packed}.tif', compression=packed)
+
+
+def seed_files(folder: Path):
+    "{name: its files}: small files of every format, made here, and small real ones where there are some"
+    rng = np.random.default_rng(0)
+    volume = rng.integers(-900, 900, (9, 8, 7)).astype(np.int16)
+    affine = np.array([[-2, .1, 0, 9], [0, 1.5, 0, 8], [0, 0, 3, 7], [0, 0, 0, 1.]])
+    binary_volumes(folder, volume, affine, rng)
+    other_encodings(folder, volume)
+    pictures(folder, rng)
     dicom(folder/'a.dcm', volume[:, :, 0].T)
     dicom(folder/'rle.dcm', volume[:, :, 0].T, rle=True)
     files = {f.name: [f] for f in sorted(folder.iterdir()) if f.suffix not in ('.raw', '.zraw', '.img')
              and not f.name.endswith('.raw.gz')}
-    for name, found in files.items(): found += [f for f in sorted(folder.iterdir()) if f.name not in files
-                                                and named_in(found[0], f)]
+    others = [f for f in sorted(folder.iterdir()) if f.name not in files]
+    for found in files.values(): found += [f for f in others if named_in(found[0], f)]
     return files | real_files()
 
 
@@ -113,6 +128,52 @@ def real_files(largest=60_000):
 
 # -- Mutations --------------------------------------------------------------------------------------------------------
 
+def flip_bit(data: bytearray, i, n, rng):
+    if len(data): data[i % len(data)] ^= 1 << int(rng.integers(8))
+
+
+def other_byte(data: bytearray, i, n, rng):
+    if len(data): data[i % len(data)] = int(rng.integers(256))
+
+
+def cut_off(data: bytearray, i, n, rng): del data[int(rng.integers(len(data) + 1)):]
+def cut_out(data: bytearray, i, n, rng): del data[i:i + int(rng.integers(1, 40))]
+
+
+def put_in(data: bytearray, i, n, rng): data[i:i] = bytes(rng.integers(0, 256, int(rng.integers(1, 40)), np.uint8))
+
+
+def extreme_number(data: bytearray, i, n, rng):
+    "Two or four bytes that mean an extreme number"
+    value = int(rng.choice([0, 1, 2, 3, 255, 256, 32767, 32768, 65535, 2**31-1, 2**31, 2**32-1]))
+    order = ('<', '>')[rng.integers(2)] if rng.random() < .5 else None
+    data[i:i+4] = struct.pack(order + 'I', value) if order else struct.pack('>H', value & 0xFFFF)
+
+
+def extreme_word(data: bytearray, i, n, rng):
+    "Another word of text"
+    if words := list(re.finditer(rb'[^\s(),:=]+', data[:n])):
+        word = words[rng.integers(len(words))]
+        data[word.start():word.end()] = EXTREME[rng.integers(len(EXTREME))]
+
+
+def repeat_line(data: bytearray, i, n, rng):
+    "A line again, elsewhere"
+    lines = bytes(data[:n]).split(b'\n')
+    j, k = rng.integers(len(lines), size=2)
+    data[:n] = b'\n'.join(lines[:k] + [lines[j][:5000]] * int(rng.choice([1, 2, 300], p=[.6, .3, .1])) + lines[k:])
+
+
+def drop_line(data: bytearray, i, n, rng):
+    lines = bytes(data[:n]).split(b'\n')
+    j, _ = rng.integers(len(lines), size=2)
+    data[:n] = b'\n'.join(lines[:j] + lines[j + 1:])
+
+
+CHANGES = (flip_bit, other_byte, cut_off, cut_out, put_in, extreme_number,  # of bytes; then those of text
+           extreme_word, repeat_line, drop_line)
+
+
 def mutated(data: bytes, rng, header: int, text=False):
     """`data` with one to three changes, most of them within its first `header` bytes, and to words and lines if these
     are `text`"""
@@ -120,29 +181,7 @@ def mutated(data: bytes, rng, header: int, text=False):
     for _ in range(int(rng.choice([1, 2, 3], p=[.7, .2, .1]))):
         n = max(1, min(header, len(data)) if rng.random() < .8 else min(len(data), 2**16))
         i, kind = int(rng.integers(n)), int(rng.integers(6, 9) if text and rng.random() < .6 else rng.integers(9))
-        if kind == 0 and len(data): data[i % len(data)] ^= 1 << int(rng.integers(8))
-        if kind == 1 and len(data): data[i % len(data)] = int(rng.integers(256))
-        if kind == 2: del data[int(rng.integers(len(data) + 1)):]
-        if kind == 3: del data[i:i + int(rng.integers(1, 40))]
-        if kind == 4: data[i:i] = bytes(rng.integers(0, 256, int(rng.integers(1, 40)), np.uint8))
-        if kind == 5:  # four or two or eight bytes that mean an extreme number
-            value = int(rng.choice([0, 1, 2, 3, 255, 256, 32767, 32768, 65535, 2**31-1, 2**31, 2**32-1]))
-            data[i:i+4] = struct.pack(('<', '>')[rng.integers(2)] + 'I',
-                                      value) if rng.random() < .5 else struct.pack('>H', value & 0xFFFF)
-        if kind == 6:  # a word of text
-            words = list(re.finditer(rb'[^\s(),:=]+', data[:n]))
-            if words:
-                word = words[rng.integers(len(words))]
-                data[word.start():word.end()] = EXTREME[rng.integers(len(EXTREME))]
-        if kind in (7, 8):  # a line again, elsewhere, or gone
-            lines = bytes(data[:n]).split(b'\n')
-            j, k = rng.integers(len(lines), size=2)
-            lines = (
-                lines[:k] + [lines[j][:5000]] * int(rng.choice([1, 2, 300], p=[0.6, 0.3, 0.1])) + lines[k:]
-                if kind == 7
-                else lines[:j] + lines[j + 1 :]
-            )
-            data[:n] = b'\n'.join(lines)
+        CHANGES[kind](data, i, n, rng)
     return bytes(data)
 
 
@@ -181,40 +220,51 @@ def make_case(seeds, seed, i, folder: Path):
 
 # -- Independent readers ----------------------------------------------------------------------------------------------
 
-def nrrd_truth(path):
-    "(array, affine or None) of a NRRD, read as simply as that can be done"
-    head, sep, data = path.read_bytes().replace(b'\r\n', b'\n', 1
-                                                if b'\r\n' in path.read_bytes()[:20] else 0).partition(b'\n\n')
+TYPES = {'short': 'i2', 'int16': 'i2', 'int16_t': 'i2', 'unsigned short': 'u2', 'ushort': 'u2', 'float': 'f4',
+         'double': 'f8', 'uint8': 'u1', 'uchar': 'u1', 'int8': 'i1', 'int': 'i4', 'unsigned int': 'u4', 'uint': 'u4',
+         'long long int': 'i8', 'unsigned long long int': 'u8'}
+
+
+def nrrd_fields(head):
+    "{name: value} of the lines of a NRRD's header"
     fields = {}
     for line in head.decode('latin1').split('\n')[1:]:
         key, _, value = line.partition(': ')
         if not line.startswith('#') and ':=' not in key: fields.setdefault(key.lower().replace(' ', ''), value.strip())
         if key.lower() in ('data file', 'datafile'): break
-    kind = fields['type'].lower().replace('signed char', 'int8').replace('unint8', 'uint8').replace('unsigned char',
-                                                                          'uint8')
-    dtype = {'short': 'i2', 'int16': 'i2', 'int16_t': 'i2', 'unsigned short': 'u2', 'ushort': 'u2', 'float': 'f4',
-             'double': 'f8', 'uint8': 'u1', 'uchar': 'u1',
-             'int8': 'i1', 'int': 'i4', 'unsigned int': 'u4', 'uint': 'u4', 'long long int': 'i8',
-             'unsigned long long int': 'u8'}.get(kind, kind)
-    dtype, sizes = (
-        np.dtype(dtype).newbyteorder('>' if fields.get('endian', '').lower() == 'big' else '<'),
-        tuple(map(int, fields['sizes'].split())),
-    )
-    if 'datafile' in fields:
-        name, *numbers = fields['datafile'].split()
-        if name == 'LIST': names = [n.strip() for n in head.decode().split('LIST', 1)[1].split('\n')[1:] if n.strip()]
-        else: names = [name % k for k in range(int(numbers[0]), int(numbers[1]) + 1,
-                                               int(numbers[2]))] if '%' in name else [fields['datafile']]
-        parts = [(path.parent/n).read_bytes() for n in names]
-    else: names, parts = [''], [data]
+    return fields
+
+
+def nrrd_parts(path, head, fields):
+    "The content of each file that a NRRD's header names"
+    name, *numbers = fields['datafile'].split()
+    names = [fields['datafile']]
+    if name == 'LIST':
+        names = [n.strip() for n in head.decode().split('LIST', 1)[1].split('\n')[1:] if n.strip()]
+    elif '%' in name:
+        names = [name % k for k in range(int(numbers[0]), int(numbers[1]) + 1, int(numbers[2]))]
+    return [(path.parent/n).read_bytes() for n in names]
+
+
+def nrrd_truth(path):
+    "(array, affine or None) of a NRRD, read as simply as that can be done"
+    content = path.read_bytes()
+    windows = 1 if b'\r\n' in content[:20] else 0
+    head, _, data = content.replace(b'\r\n', b'\n', windows).partition(b'\n\n')
+    fields = nrrd_fields(head)
+    kind = fields['type'].lower().replace('signed char', 'int8').replace('unint8', 'uint8')
+    kind = kind.replace('unsigned char', 'uint8')
+    dtype = np.dtype(TYPES.get(kind, kind)).newbyteorder('>' if fields.get('endian', '').lower() == 'big' else '<')
+    sizes = tuple(map(int, fields['sizes'].split()))
+    parts = nrrd_parts(path, head, fields) if 'datafile' in fields else [data]
     n = int(np.prod(sizes))*dtype.itemsize//len(parts)
     skip, encoding = int(fields.get('byteskip', 0)), fields['encoding'].lower()
     def decoded(part):  # of one file
         for _ in range(int(fields.get('lineskip', 0))): part = part.partition(b'\n')[2]
         if encoding in ('gzip', 'gz'): part = zlib.decompress(part, 31)
         if encoding == 'hex': part = bytes.fromhex(part.decode())
-        if encoding in ('ascii', 'text', 'txt'): part = np.array(part.split()[:n//dtype.itemsize],
-                                                                 float).astype(dtype).tobytes()
+        if encoding in ('ascii', 'text', 'txt'):
+            part = np.array(part.split()[:n//dtype.itemsize], float).astype(dtype).tobytes()
         return part[len(part)-n:] if skip < 0 else part[skip:skip+n]
     return np.frombuffer(b''.join(map(decoded, parts)), dtype).reshape(sizes, order='F'), None
 

@@ -11,12 +11,13 @@ BIN = Path(sys.executable).parent
 LINE = 120
 CELL_LINES = 40
 LIBRARY = 'fastMONAI'
-EXTRAS = 'demo', 'hub', 'dicom', 'onnx', 'serve'
+CLIENT = ROOT/'.ci/client.py'
+EXTRAS = 'demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve'
 
-COPYLEFT = re.compile(r'\b(A?GPL|LGPL|GNU (Affero |Lesser |Library )?General '
-                      r'Public|EUPL|SSPL|CC-BY-(SA|NC)|CeCILL)', re.I)
-# What these packages' metadata do not say, or say at the length of the whole text; read off their repositories
-LICENCES = {}
+COPYLEFT = re.compile(r'\b([AL]?GPL|GNU (Affero |Lesser |Library )?General Public|EUPL|SSPL|CC-BY-(SA|NC)|CeCILL)',
+                      re.I)
+# What the metadata of these do not say
+LICENCES = {'cuda-toolkit': 'NVIDIA Proprietary Software'}  # a list of NVIDIA's wheels, whose own metadata say so
 
 
 def notebooks():
@@ -97,17 +98,62 @@ def check_private(tmp=None):
     return [f'{p.relative_to(ROOT)} takes {n}' for p in modules() for n in private_names(p)]
 
 
+def pages():
+    "The notebooks whose calls a client makes: the front page and the tutorials"
+    return [ROOT/'nbs/index.ipynb', *sorted((ROOT/'nbs/tutorials').glob('*.ipynb'))]
+
+
+def public_names():
+    "Names that a star import of the front door gives of our modules, and names of the methods of their classes"
+    front = ast.parse((ROOT/LIBRARY/'vision_all.py').read_text(encoding='utf-8'))
+    paths = [ROOT/LIBRARY/f'{n.module.replace(".", "/")}.py' for n in front.body
+             if isinstance(n, ast.ImportFrom) and n.level and n.names[0].name == '*']
+    names, methods = set(), set()
+    for node in (n for p in paths for n in ast.parse(p.read_text(encoding='utf-8')).body):
+        if isinstance(node, ast.Assign) and '__all__' in [getattr(t, 'id', '') for t in node.targets]:
+            names |= {c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant)}
+        if isinstance(node, ast.ClassDef) and not node.name.startswith('_'):
+            methods |= {f.name for f in node.body if isinstance(f, ast.FunctionDef) and not f.name.startswith('_')
+                        and 'property' not in ast.dump(ast.List(f.decorator_list))}
+    return names, methods
+
+
+def used(sources):
+    "Names and attributes that appear in the code of `sources`"
+    nodes = [n for s in sources for n in ast.walk(ast.parse(s))]
+    return {n.id for n in nodes if isinstance(n, ast.Name)}, {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+
+
+def check_client(tmp=None):
+    "the client of .ci/client.py calls all of ours that the front page and the tutorials call"
+    theirs = used(s for p in pages() for _, s in cells(p, 'code'))
+    own = used([CLIENT.read_text(encoding='utf-8')])
+    return [f'client.py does not use {name}' for ours, told, there in zip(public_names(), own, theirs)
+            for name in sorted(ours & there - told)]
+
+
+def unknown(message):
+    "Whether a revealed type is not known; what a list or a dict holds may be"
+    while (shorter := re.sub(r'\[[^\[\]]*\]', '', message)) != message:
+        message = shorter
+    return 'Unknown' in message
+
+
 def check_types(tmp=None):
-    "a client's types are known: basedpyright finds no error in .ci/client.py"
-    config = dict(include=[str(ROOT/'.ci/client.py')], extraPaths=[str(ROOT)], typeCheckingMode='basic',
+    "a client's types are known: basedpyright finds no error, and reveals no Unknown, in .ci/client.py"
+    config = dict(include=[str(CLIENT)], extraPaths=[str(ROOT)], typeCheckingMode='basic',
                   reportPrivateImportUsage=False)  # MONAI's own habit
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)/'pyrightconfig.json'
         project.write_text(json.dumps(config), encoding='utf-8')
         command = [BIN/'basedpyright', '--outputjson', '--pythonpath', sys.executable, '--project', project]
         done = subprocess.run(command, capture_output=True, text=True)
-    found = [d for d in json.loads(done.stdout)['generalDiagnostics'] if d['severity'] == 'error']
-    return [f"client.py:{d['range']['start']['line'] + 1}: {d['message'].splitlines()[0]}" for d in found]
+    report = json.loads(done.stdout)
+    if report['summary']['filesAnalyzed'] != 1:
+        return [f'basedpyright read {report["summary"]["filesAnalyzed"]} files, expected {CLIENT.name} alone']
+    found = [d for d in report['generalDiagnostics'] if d['severity'] == 'error' or
+             d['severity'] == 'information' and unknown(d['message'])]
+    return [f"client.py:{d['range']['start']['line'] + 1}: {d['message'].splitlines()[0][:200]}" for d in found]
 
 
 def requirements(name=LIBRARY, extras=EXTRAS, seen=None):
@@ -142,7 +188,7 @@ def check_licences(tmp=None):
             if not words or COPYLEFT.search(words)]
 
 
-CHECKS = check_ruff, check_prose, check_cells, check_private, check_types, check_licences
+CHECKS = check_ruff, check_prose, check_cells, check_private, check_client, check_types, check_licences
 
 if __name__ == '__main__':
     failed = 0

@@ -2,7 +2,8 @@
 
 A module's notebook becomes its page: prose and examples as they stand, each exported cell as the signature and
 docstring of what it defines. The pages stand wing by wing, as in `WINGS` of .ci/check.py. Tutorials show the outputs
-that they were saved with; with --run the module notebooks are run first, so that their pages show pictures too. """
+that they were saved with; with --run the module notebooks are run first, so that their pages show pictures too.
+"""
 import importlib, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -90,10 +91,10 @@ def link_names(nb, labels, notebook, pages):
     def link(m): return f'[{m[0]}](#{labels[m[1]]})' if m[1] in labels else m[0]
     def to_page(m):
         page = at.get((notebook.parent/m[1]).resolve())
-        return f'](/{page}.ipynb{m[2]})' if page else m[0]
+        return f'](/{page}.ipynb{m[2].lower()})' if page else m[0]
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
-        # Jupyter's anchors of headings as Sphinx spells them
+        # Jupyter's anchors of headings as Sphinx spells them, here and in `to_page`
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)
         cell.source = re.sub(r'\]\(([\w./]+\.ipynb)((?:#[\w-]+)?)\)', to_page, cell.source)
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)

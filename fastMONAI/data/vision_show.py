@@ -15,6 +15,7 @@ from ..images.vision_core import MedImage, MedMask
 
 # %% ../../nbs/data/10_vision_show.ipynb #070170a4
 from fastai.imports import dispatch
+import fastai.interpret  # noqa: F401  (it registers a way to show every type; the last to come goes first)
 from fastai.vision.data import get_grid
 from ..images.vision_plot import find_max_slice, show_mask_overlay
 
