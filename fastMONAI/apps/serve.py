@@ -21,7 +21,7 @@ from fastcore.basics import listify
 from PIL import Image
 
 from ..images.files import ArchiveError, stem_of, suffix_of, unpack
-from ..images.dicom_io import _is_dicom
+from ..images.dicom_io import is_dicom
 from ..images.image_io import image_files, read_header
 from ..data.preprocessing import Resample
 from .. import __version__
@@ -63,7 +63,7 @@ def _check_self_contained(path):
 
 def _check_dicom(path):
     "Refuse a DICOM file whose data set is compressed as a whole"
-    if not _is_dicom(path): return
+    if not is_dicom(path): return
     from pydicom.filereader import read_file_meta_info
     try: syntax = read_file_meta_info(path).get('TransferSyntaxUID')
     except Exception:

@@ -9,134 +9,310 @@ __all__ = []
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-import os, warnings
+import hashlib, io, os, re, tempfile, time, warnings, zlib
 
 import numpy as np
 
 from .geometry import Geometry
 from .files import suffix_of
-from .file_checks import BoundedReader, check_size, ImageError, ImageHeader, as_image_error
-
-# %% ../../nbs/images/03_dicom_io.ipynb #0366540d
-_lps = np.diag([-1., -1, 1, 1]) # ITK's and DICOM's world, LPS, to RAS and back
+from .file_checks import BoundedReader, check_size, ImageHeader, ImageError, as_image_error
 
 # %% ../../nbs/images/03_dicom_io.ipynb #d666b324
+LPS_TO_RAS = np.diag([-1., -1, 1, 1]) # ITK's and DICOM's world to NIfTI's, and back
+
 @dataclass(frozen=True)
-class _Frame:
+class DicomFrame:
     "Where one DICOM frame lies, and what is needed to check that a stack of them is a volume"
     path:Path
     index:int # among the file's frames
     count:int # of the file's frames
     uid:str # of the object; copies of a file share it
-    series:str # UID of the series
+    series:tuple # what tells its series from others: UID of the series and of the study, patient, …
     title:str # modality and description of the series
     size:tuple # (rows, columns)
     channels:int
     dtype:np.dtype # as stored
     available:int # bytes left in the file for pixels
     compressed:bool # or otherwise stored in fewer bytes than the array's
-    position:tuple # LPS of the first pixel, mm; None where the file does not say
-    orientation:tuple # LPS of rows and of columns, 6 numbers; None where the file does not say
-    spacing:tuple # mm between rows, mm between columns; None where the file does not say
+    position:tuple|None # LPS of the first pixel, mm; None where the file does not say
+    orientation:tuple|None # LPS of rows and of columns, 6 numbers; None where the file does not say
+    spacing:tuple|None # mm between rows, mm between columns; None where the file does not say
     thickness:float # mm
-    rescale:tuple # slope and intercept
+    rescale:tuple=(1.,0.) # slope and intercept
+    reference:str='' # UID of the frame of reference
+    mosaic:bool=False # are its pixels many slices side by side?
+    decoder:str='pydicom' # or 'GDCM'
 
 # %% ../../nbs/images/03_dicom_io.ipynb #6e96884f
-_dicom_tags = '''SOPInstanceUID SeriesInstanceUID SeriesDescription Modality Rows Columns NumberOfFrames SamplesPerPixel
-    PhotometricInterpretation BitsAllocated PixelRepresentation PixelSpacing ImagerPixelSpacing SliceThickness ImageOrientationPatient
-    ImagePositionPatient RescaleSlope RescaleIntercept SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence'''.split()
+_vrs = {b'UL', b'OB', b'UI', b'SH', b'LO', b'CS', b'DA', b'TM', b'DT', b'PN', b'ST', b'US', b'SQ'}
 
-def _is_dicom(path):
+def is_dicom(
+    path:str|os.PathLike, # of any file
+)->bool:
+    "Is this a DICOM file, by what it holds?"
     if not os.path.isfile(path): return False
-    with open(path, 'rb') as f: return f.read(132)[128:] == b'DICM'
+    with open(path, 'rb') as f: head = f.read(132)
+    if head[128:] == b'DICM': return True
+    group, element = (int.from_bytes(head[i:i+2], 'little') for i in (0,2))
+    if len(head) < 132 or (group, element) not in {(2,0), (2,1), (2,2), (8,0), (8,1), (8,5), (8,8), (8,0x12), (8,0x16)}:
+        return False
+    return head[4:6] in _vrs or (group == 8 and 0 < int.from_bytes(head[4:8], 'little') <= 128)
+
+def may_be_dicom(
+    path:str|os.PathLike, # of any file, which need not exist
+)->bool:
+    "May this be a DICOM file, by its name?"
+    return suffix_of(path) in ('', '.dcm', '.dicom', '.ima')
+
+# %% ../../nbs/images/03_dicom_io.ipynb #2187a970
+_DEFLATED, _MAX_HEADER = b'1.2.840.10008.1.2.1.99', 2**26 # its UID; bytes before the pixels
+
+def _at_pixels(tag, vr, length): return tag in (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+def _inflated(path, f, limit): # (meta information, up to `limit` bytes of the data set) of a deflated file
+    import pydicom
+    meta = pydicom.filereader.read_file_meta_info(path)
+    f.seek(144 + meta.FileMetaInformationGroupLength)
+    return meta, zlib.decompressobj(-15).decompress(f.read(), limit)
+
+def _dataset(path, tags=None, limit=_MAX_HEADER): # (data set, bytes left for pixels, their tag); whole without `tags`
+    import pydicom
+    with BoundedReader(path) as f:
+        deflated = _DEFLATED in f.read(2048)
+        f.seek(0)
+        if not deflated:
+            ds = pydicom.dcmread(f, force=True, stop_before_pixels=tags is not None, specific_tags=tags)
+            available = f.n_bytes - f.tell() - (8 if ds.original_encoding[0] else 12) # of which the element's tag, …
+            return ds, max(available, 0), int.from_bytes(f.read(4)[2:], 'little')
+        meta, data = _inflated(path, f, limit)
+        stream, names = io.BytesIO(data), None if tags is None else [pydicom.tag.Tag(t) for t in tags]
+        ds = pydicom.filereader.read_dataset(stream, False, True, specific_tags=names,
+                                             stop_when=None if tags is None else _at_pixels)
+        ds.file_meta = meta
+        return ds, f.n_bytes, int.from_bytes(stream.read(4)[2:], 'little')
+
+def _syntax(ds): # transfer syntax; of a file that does not name it, as it was read
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+    plain = ImplicitVRLittleEndian if ds.original_encoding[0] else ExplicitVRLittleEndian
+    return getattr(ds, 'file_meta', {}).get('TransferSyntaxUID') or plain
+
+# %% ../../nbs/images/03_dicom_io.ipynb #9576e5ae
+_tags = '''ImageType SOPClassUID SOPInstanceUID PatientID StudyInstanceUID SeriesInstanceUID SeriesNumber
+    SeriesDescription Modality FrameOfReferenceUID Rows Columns NumberOfFrames SamplesPerPixel
+    PhotometricInterpretation BitsAllocated
+    PixelRepresentation PixelSpacing ImagerPixelSpacing SliceThickness ImageOrientationPatient ImagePositionPatient
+    RescaleSlope RescaleIntercept ModalityLUTSequence DoseGridScaling GridFrameOffsetVector
+    SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence'''.split()
+_groups = dict(PlanePositionSequence=['ImagePositionPatient'], PlaneOrientationSequence=['ImageOrientationPatient'],
+               PixelMeasuresSequence=['PixelSpacing', 'SliceThickness'],
+               PixelValueTransformationSequence=['RescaleSlope', 'RescaleIntercept'])
 
 def _fields(group): # the elements of an enhanced object's functional groups, by keyword
-    return {e.keyword: e.value for sequence in group if sequence.VR == 'SQ' and sequence.value
-            for e in sequence.value[0]}
+    return {k: g[0][k].value for name,keys in _groups.items() if (g := group.get(name)) for k in keys if k in g[0]}
+
+def _dose_places(d, count): # positions of the planes of a dose, by the standard's two ways of giving offsets
+    offsets = np.atleast_1d(d['GridFrameOffsetVector']).astype(float)
+    right, down = np.reshape(d['ImageOrientationPatient'], (2,3)).astype(float)
+    if len(offsets) != count: raise ImageError(f'its {count} planes have {len(offsets)} offsets; expected one each')
+    normal = np.cross(right, down)
+    if offsets[0] and abs(abs(normal[2]) - 1) > 1e-3:
+        raise ImageError('its offsets are coordinates along z, but its planes are not axial')
+    along = np.array([0,0,1.]) if offsets[0] else normal
+    return [tuple(np.array(d['ImagePositionPatient'], float) + (o - offsets[0])*along) for o in offsets]
+
+def _frame_fields(ds, count): # of each frame, its fields by keyword
+    top = {e.keyword: e.value for e in ds}
+    if top.get('GridFrameOffsetVector') is not None and count > 1:
+        return [top | dict(ImagePositionPatient=p) for p in _dose_places(top, count)]
+    shared = [_fields(g) for g in ds.get('SharedFunctionalGroupsSequence') or [{}]][0]
+    frames = [top | shared | _fields(g) for g in ds.get('PerFrameFunctionalGroupsSequence') or [{}]]
+    # cine, time points: nothing says where each lies
+    return frames if len(frames) == count else [top | dict(ImagePositionPatient=None)]*count
+
+# %% ../../nbs/images/03_dicom_io.ipynb #3c36f6be
+def _dtype(d, element): # of the stored pixels
+    if element in (8, 9): return np.dtype(np.float32 if element == 8 else np.float64)
+    return np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated'])) // 8}")
+
+def _series_key(d): # what frames of one series share; more of it where the UID of the series is blank
+    uid = str(d.get('SeriesInstanceUID') or '').strip()
+    more = () if uid else tuple(str(d.get(k) or '') for k in ('FrameOfReferenceUID', 'SeriesNumber', 'Modality',
+                                                              'SeriesDescription'))
+    return uid, *(str(d.get(k) or '') for k in ('StudyInstanceUID', 'PatientID')), *more
+
+def _rescale(path, d): # slope and intercept of a frame
+    if d.get('Modality') != 'RTDOSE':
+        return tuple(float(default if d.get(k) in (None, '') else d[k])
+                     for k,default in dict(RescaleSlope=1, RescaleIntercept=0).items())
+    if not d.get('DoseGridScaling'):
+        raise ImageError(f'{path}: does not say what its dose is in gray (DoseGridScaling)')
+    return float(d['DoseGridScaling']), 0.
+
+def _frame(path, index, count, d, element, **kwargs): # `d`: the frame's fields by keyword
+    def floats(key): return None if d.get(key) in (None, '') else tuple(np.atleast_1d(d[key]).astype(float).tolist())
+    colour = d.get('SamplesPerPixel') == 3 or d.get('PhotometricInterpretation') == 'PALETTE COLOR'
+    return DicomFrame(
+        path, index, count, uid=str(d.get('SOPInstanceUID') or '').strip(), series=_series_key(d),
+        title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
+        size=(int(d['Rows']), int(d['Columns'])), channels=3 if colour else 1, dtype=_dtype(d, element),
+        position=floats('ImagePositionPatient'), orientation=floats('ImageOrientationPatient'),
+        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing'),
+        thickness=(floats('SliceThickness') or (1.,))[0] or 1., rescale=_rescale(path, d),
+        reference=str(d.get('FrameOfReferenceUID') or ''), mosaic='MOSAIC' in np.atleast_1d(d.get('ImageType') or ''),
+        **kwargs)
+
+# %% ../../nbs/images/03_dicom_io.ipynb #28cda779
+def _check_no_image(path, ds): # of a file without rows and columns: is it meant to have none?
+    from pydicom.uid import UID
+    kind = getattr(ds, 'file_meta', {}).get('MediaStorageSOPClassUID') or ds.get('SOPClassUID')
+    if not kind: raise ImageError(f'{path}: does not say what it is (SOPClassUID): it is damaged')
+    if 'Image Storage' in UID(kind).name: raise ImageError(f'{path}: ends before its pixels: it is truncated')
 
 @lru_cache(maxsize=2**15)
 def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in one of these, and is read again
     import pydicom
-    if not _is_dicom(path): return ()
-    with as_image_error(path), BoundedReader(path) as f:
-        ds = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=_dicom_tags)
+    if not is_dicom(path): return ()
+    with as_image_error(path):
+        ds, available, element = _dataset(path, _tags)
         if ds.get('Modality') in ('SEG', 'SM'): return ()
         if not ds.get('Rows') or not ds.get('Columns'):
-            if 'Image Storage' in ds.file_meta.get('MediaStorageSOPClassUID', pydicom.uid.UID('')).name:
-                raise ImageError(f'{path}: ends before its pixels: it is truncated')
+            _check_no_image(path, ds)
             return ()
-        top = {e.keyword: e.value for e in ds}
-        shared = [_fields(g) for g in ds.get('SharedFunctionalGroupsSequence') or [{}]][0]
-        frames = [top | shared | _fields(g) for g in ds.get('PerFrameFunctionalGroupsSequence') or [{}]]
         count = int(ds.get('NumberOfFrames') or 1)
-        if not 1 <= count <= max(1, size - f.tell()):
+        if not 1 <= count <= max(1, available*1032):
             raise ImageError(f'{path}: the header says {count:,} frames, but the file holds {size:,} bytes: it is '
                              f'truncated, or its header is damaged')
-        # cine, time points: nothing says where each lies
-        if len(frames) != count: frames = [top | dict(ImagePositionPatient=None)] * count
-        fewer = ds.file_meta.TransferSyntaxUID.is_compressed or ds.get('PhotometricInterpretation') in (
-            'PALETTE COLOR',
-            'YBR_FULL_422',
-        )
-        return tuple(_frame(Path(path), i, count, d, size - f.tell(), fewer) for i,d in enumerate(frames))
-
-def _frame(path, index, count, d, available, compressed): # `d`: the frame's fields by keyword
-    def floats(key, default=None):
-        return default if d.get(key) in (None, '') else tuple(np.atleast_1d(d[key]).astype(float).tolist())
-    colour = d.get('SamplesPerPixel') == 3 or d.get('PhotometricInterpretation') == 'PALETTE COLOR'
-    return _Frame(
-        path,
-        index,
-        count,
-        available=available,
-        compressed=compressed,
-        uid=str(d.get('SOPInstanceUID', path)),
-        series=str(d.get('SeriesInstanceUID', path)),
-        title=f"{d.get('Modality', '')} {d.get('SeriesDescription', '')}".strip(),
-        size=(int(d['Rows']), int(d['Columns'])),
-        channels=3 if colour else 1,
-        dtype=np.dtype(f"{'i' if d.get('PixelRepresentation') else 'u'}{max(8, int(d['BitsAllocated'])) // 8}"),
-        position=floats('ImagePositionPatient'),
-        orientation=floats('ImageOrientationPatient'),
-        spacing=floats('PixelSpacing') or floats('ImagerPixelSpacing'),
-        thickness=floats('SliceThickness', (1.0,))[0] or 1.0,
-        rescale=floats('RescaleSlope', (1.0,)) + floats('RescaleIntercept', (0.0,)),
-    )
+        syntax, kind = _syntax(ds), ds.get('PhotometricInterpretation')
+        fewer = syntax.is_encapsulated or syntax.is_deflated or kind in ('PALETTE COLOR', 'YBR_FULL_422')
+        frames = _frame_fields(ds, count)
+        colour = ds.get('SamplesPerPixel') == 3 or kind == 'PALETTE COLOR'
+        packed = syntax.is_encapsulated and syntax != pydicom.uid.RLELossless # whose small images GDCM refuses
+        simple = count == 1 and packed and kind == 'MONOCHROME2' and not ds.get('ModalityLUTSequence')
+        decoder = 'GDCM' if colour or simple else 'pydicom'
+        return tuple(_frame(Path(path), i, count, d, element, available=available, compressed=fewer, decoder=decoder)
+                     for i,d in enumerate(frames))
 
 def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no image
     stat = os.stat(path)
     return _read_frames(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
-# %% ../../nbs/images/03_dicom_io.ipynb #2187a970
-def _may_be_dicom(path): # by its name
-    return suffix_of(path) in ('', '.dcm', '.dicom', '.ima')
+def _series_of(path): # the key of a damaged file's series; None if that is not to be known
+    import pydicom
+    try:
+        with open(path, 'rb') as f:
+            ds = pydicom.filereader.read_partial(f, lambda tag, vr, length: tag > 0x00200052, force=True)
+        return _series_key(ds) if max(ds.keys(), default=0) > 0x0020000E else None
+    except Exception: return None
 
-def _series_in(folder): # {series UID: its frames, copies of one object counted once} in a folder
-    series = {}
-    for file in sorted(os.scandir(folder), key=lambda e: e.name):
-        if _may_be_dicom(file.path):
-            for f in _frames(file.path): series.setdefault(f.series, {}).setdefault((f.uid, f.index), f)
-    return {uid: list(frames.values()) for uid,frames in series.items()}
+# %% ../../nbs/images/03_dicom_io.ipynb #fe089cf6
+def _digest(frame): # of the bytes from its file's pixels on
+    with open(frame.path, 'rb') as f:
+        f.seek(-frame.available, os.SEEK_END)
+        return hashlib.file_digest(f, 'blake2b').digest()
 
-def _image_frames(path): # the frames that a folder, or a file of a series, stands for
+def _without_copies(frames): # of one series
+    first, digests, kept = {}, {}, []
+    for f in frames:
+        key = f.uid, f.index, f.position
+        if key in first:
+            known = digests.setdefault(key, {_digest(first[key])})
+            if (mine := _digest(f)) in known: continue
+            known.add(mine)
+        first.setdefault(key, f)
+        kept.append(f)
+    return kept
+
+# %% ../../nbs/images/03_dicom_io.ipynb #9c3a70a4
+@dataclass
+class _Folder:
+    stamp:tuple # of the folder: what changes when a file comes or goes
+    names:tuple # of its files
+    seen:int # when, ns
+    series:dict # {key: [frames, copies of one object counted once]}
+    damaged:list # (path, key of its series or None, ImageError)
+    foreign:list # the same of files that are not DICOM and not called so
+
+_folders = {} # the latest by path
+
+def _look_through(folder): # a _Folder
+    stat, seen, series, damaged, foreign = os.stat(folder), time.time_ns(), {}, [], []
+    names = tuple(sorted(os.listdir(folder)))
+    for path in (Path(folder)/n for n in names if may_be_dicom(n)):
+        try:
+            found = _frames(path)
+            if not found and path.is_file() and not is_dicom(path):
+                (damaged if suffix_of(path) else foreign).append((path, None, ImageError(f'{path}: is no DICOM file')))
+        except FileNotFoundError: damaged.append((path, None, ImageError(f'{path}: is a link that leads nowhere')))
+        except (ImageError, OSError) as e: damaged.append((path, _series_of(path), e))
+        else:
+            for f in found: series.setdefault(f.series, []).append(f)
+    series = {key: _without_copies(frames) for key,frames in series.items()}
+    return _Folder((stat.st_dev, stat.st_ino, stat.st_mtime_ns), names, seen, series, damaged, foreign)
+
+def _folder_of(path, key): # the _Folder of a file of the series `key`, looked through before if nothing has changed
+    folder = path.parent
+    known, stat = _folders.pop(folder, None), os.stat(folder)
+    same = known and known.stamp == (stat.st_dev, stat.st_ino, stat.st_mtime_ns)
+    settled = 2e9 if stat.st_mtime_ns % 10**9 == 0 else 5e7 # ns; some disks keep whole seconds
+    if same and known.seen - stat.st_mtime_ns < settled: # it may have changed within the clock's last tick
+        seen = time.time_ns()
+        same, known.seen = known.names == tuple(sorted(os.listdir(folder))), seen
+    try: same = same and key in known.series and all(f in _frames(f.path) for f in known.series[key])
+    except (OSError, ImageError): same = False
+    _folders[folder] = found = known if same else _look_through(folder)
+    if len(_folders) > 64: del _folders[next(iter(_folders))]
+    return found
+
+# %% ../../nbs/images/03_dicom_io.ipynb #da043188
+def series_in(
+    folder:str|os.PathLike, # not searched deeper
+)->dict: # {what tells a series from others: its frames}
+    "The DICOM series in a folder, copies of one object counted once; a warning names what is damaged"
+    found = _look_through(folder)
+    if found.series: _warn_of(folder, [e for *_, e in found.damaged])
+    return found.series
+
+def _warn_of(folder, errors):
+    if errors: warnings.warn(f'{folder}: passed over {len(errors)} damaged or foreign files, the first: {errors[0]}',
+                             stacklevel=4)
+
+def _like(name): return re.sub(r'\d+', '#', name)
+
+def _heed(path, found, key): # an error if a file of the series is damaged, a warning if another is
+    frames, others = found.series[key], []
+    names = {_like(f.path.name) for f in frames}
+    for file,its,error in found.damaged + found.foreign:
+        alone = its is None and len(found.series) == 1 and len(frames) > 1 and _like(file.name) in names
+        if its == key or alone: raise error
+        if (file, its, error) in found.damaged: others.append(error)
+    _warn_of(found.series[key][0].path.parent, others)
+    return frames
+
+def image_frames(
+    path:Path, # the folder of a series, or one of its files
+)->list: # of DicomFrames
+    "The frames that a folder, or a file of a series, stands for. Raises `ImageError`."
     if path.is_dir():
-        series = _series_in(path)
-        if not series: raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
-        if len(series) > 1:
-            found = '; '.join(f'{len(f)} of "{f[0].title}" ({uid}), such as {f[0].path.name}' for uid,
-                              f in list(series.items())[:5])
-            raise ImageError(f'{path}: {len(series)} DICOM series in one folder: {found}; pass the path of one '
-                             'file of the series you want')
-        return next(iter(series.values()))
+        found = _look_through(path)
+        if len(found.series) == 1: return _heed(path, found, *found.series)
+        if not found.series:
+            if (damaged := [e for file,_,e in found.damaged if is_dicom(file)]): raise damaged[0]
+            raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
+        names = '; '.join(f'{len(f)} of "{f[0].title}" ({uid[0]}), such as {f[0].path.name}'
+                          for uid,f in list(found.series.items())[:5])
+        raise ImageError(f'{path}: {len(found.series)} DICOM series in one folder: {names}; pass the path of one '
+                         'file of the series you want')
     own = _frames(path)
     if not own:
         raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not '
                          'read here)')
     if len(own) > 1 or own[0].position is None: return list(own)
-    series = {(f.uid, f.index): f for f in _series_in(path.parent)[own[0].series]}
-    return list((series | {(own[0].uid, 0): own[0]}).values())
+    found = _folder_of(path, own[0].series)
+    frames = _heed(path, found, own[0].series) if own[0].series in found.series else []
+    if own[0] in frames: return frames
+    return _without_copies([own[0], *frames])
 
-# %% ../../nbs/images/03_dicom_io.ipynb #9576e5ae
+# %% ../../nbs/images/03_dicom_io.ipynb #8a727bdc
 def _one(path, frames, key, unit=''): # the value of `key` that all frames share
     groups = {}
     for f in frames:
@@ -149,6 +325,7 @@ def _one(path, frames, key, unit=''): # the value of `key` that all frames share
         raise ImageError(f'{path}: its {len(frames)} frames differ in {key}: {found}; a volume needs one')
     return getattr(frames[0], key)
 
+# %% ../../nbs/images/03_dicom_io.ipynb #fa4b5eea
 def _in_order(path, frames, normal): # frames sorted along the normal, at equal steps
     where = np.array([f.position for f in frames]) @ normal
     order = np.argsort(where, kind='stable')
@@ -165,11 +342,10 @@ def _in_order(path, frames, normal): # frames sorted along the normal, at equal 
     if off > max(.06, .02*step):
         kind = 'a slice is missing' if steps.max() > 1.5*step else 'slices are not evenly spaced or not in line'
         raise ImageError(f'{path}: {kind}: steps of {steps.min():.4g} to {steps.max():.4g} mm, the largest '
-                         f'between {names[gap]} and '
-                         f'{names[gap+1]}; expected {step:.4g} mm')
+                         f'between {names[gap]} and {names[gap+1]}; expected {step:.4g} mm')
     return frames
 
-# %% ../../nbs/images/03_dicom_io.ipynb #3481f5a2
+# %% ../../nbs/images/03_dicom_io.ipynb #85e8b593
 def _plane(frame): # (4, 4) LPS affine of one frame: columns for one column on, one row down, and the normal
     affine = np.eye(4)
     right, down = np.reshape(frame.orientation or (1,0,0,0,1,0), (2,3))
@@ -178,45 +354,141 @@ def _plane(frame): # (4, 4) LPS affine of one frame: columns for one column on, 
     affine[:3,3] = frame.position or (0,0,0)
     return affine
 
-def _dicom_geometry(path, frames): # (frames in order, Geometry)
-    if any(f.spacing is None for f in frames):
-        warnings.warn(f'{path}: does not say how far apart its pixels are (PixelSpacing): they count as 1 mm')
-    if len(frames) == 1: # rows first: swap the first two axes
-        return frames, Geometry(frames[0].size, (_lps @ _plane(frames[0]))[:, [1,0,2,3]])
+def _check_places(path, frames): # of several frames
     if any(f.position is None or f.orientation is None for f in frames):
         raise ImageError(f'{path}: {len(frames)} frames that do not say where they lie (a film, time points?); '
                          'expected slices of one volume')
+    if len(found := {f.reference for f in frames}) > 1:
+        raise ImageError(f'{path}: its {len(frames)} frames lie in {len(found)} frames of reference; a volume has one')
     for key,unit in [('size',''), ('spacing',' mm'), ('orientation',''), ('channels','')]: _one(path, frames, key, unit)
+
+def dicom_geometry(
+    path:Path, # for the message
+    frames:list, # DicomFrames
+)->tuple: # (frames in order, Geometry)
+    "Where frames lie together: columns, rows and slices, or rows and columns of one. Raises `ImageError`."
+    if any(f.mosaic for f in frames):
+        raise ImageError(f'{path}: is a Siemens mosaic, many slices side by side in one picture; convert it with '
+                         'dcm2niix, which takes it apart')
+    if any(f.spacing is None for f in frames):
+        warnings.warn(f'{path}: does not say how far apart its pixels are (PixelSpacing): they count as 1 mm')
+    if len(frames) == 1: # rows first: swap the first two axes
+        return frames, Geometry(frames[0].size, (LPS_TO_RAS @ _plane(frames[0]))[:, [1,0,2,3]])
+    _check_places(path, frames)
     right, down = np.reshape(frames[0].orientation, (2,3))
     frames = _in_order(path, frames, np.cross(right, down))
     affine = _plane(frames[0])
     affine[:3,2] = (np.array(frames[-1].position) - frames[0].position) / (len(frames)-1)
     rows, columns = frames[0].size
-    return frames, Geometry((columns, rows, len(frames)), _lps @ affine)
+    return frames, Geometry((columns, rows, len(frames)), LPS_TO_RAS @ affine)
 
-# %% ../../nbs/images/03_dicom_io.ipynb #e78a01e8
-def _decoded(frame): # the voxels of all frames of its file
-    import pydicom, SimpleITK as sitk
-    # of which GDCM mixes up the bytes in run lengths
-    if frame.compressed and frame.channels == 3 and frame.dtype.itemsize > 1:
-        ds = pydicom.dcmread(frame.path)
-        if ds.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless and ds.SamplesPerPixel == 3: return ds.pixel_array
-    return sitk.GetArrayFromImage(sitk.ReadImage(str(frame.path), imageIO='GDCMImageIO'))
+# %% ../../nbs/images/03_dicom_io.ipynb #4db22119
+_PROJECTIONS = {'CR', 'DX', 'MG', 'PX', 'IO', 'RG', 'RF', 'XA'} # modalities
 
-def _dicom_pixels(frames): # (C, H, W) or (C, columns, rows, slices)
-    files, stack = {}, []
+def _by_gdcm(path): # decoded, and scaled as far as GDCM does it
+    import SimpleITK as sitk
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO='GDCMImageIO'))
+
+def _complete(ds): # with what old files leave out
+    import pydicom
+    for k,v in dict(SamplesPerPixel=1, PhotometricInterpretation='MONOCHROME2', PixelRepresentation=0,
+                    BitsStored=ds.get('BitsAllocated')).items():
+        if ds.get(k) in (None, '') and not (k == 'PixelRepresentation' and 'PixelData' not in ds): setattr(ds, k, v)
+    if not isinstance(getattr(ds, 'file_meta', None), pydicom.dataset.FileMetaDataset):
+        ds.file_meta = pydicom.dataset.FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian if (s := _syntax(ds)).is_deflated else s
+    return ds
+
+def _bare_copy(ds, to): # of the pixels as they are stored, and nothing that would change them
+    import pydicom
+    keep = '''Rows Columns NumberOfFrames SamplesPerPixel PlanarConfiguration BitsAllocated BitsStored HighBit
+        PixelRepresentation PixelData PhotometricInterpretation'''.split()
+    out = pydicom.Dataset()
+    for k in keep:
+        if k in ds: out.add_new(ds[k].tag, ds[k].VR, ds[k].value)
+    if out.PhotometricInterpretation == 'MONOCHROME1': out.PhotometricInterpretation = 'MONOCHROME2'
+    out.file_meta = pydicom.dataset.FileMetaDataset()
+    out.file_meta.TransferSyntaxUID = ds.file_meta.TransferSyntaxUID
+    out.SOPClassUID = pydicom.uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage if ds.get('NumberOfFrames') \
+        else pydicom.uid.SecondaryCaptureImageStorage
+    out.SOPInstanceUID = pydicom.uid.generate_uid()
+    out.save_as(to, enforce_file_format=True)
+    return to
+
+# %% ../../nbs/images/03_dicom_io.ipynb #1268e77e
+def _lookup(ds, x): # the values that a Modality LUT gives to stored ones
+    item = ds.ModalityLUTSequence[0]
+    n, start, bits = (int(v) for v in item.LUTDescriptor)
+    n, start = n or 2**16, start - 2**16 if ds.PixelRepresentation and start >= 2**15 else start
+    table = item.LUTData
+    if isinstance(table, bytes): table = np.frombuffer(table, '<u1' if len(table) < 2*n else '<u2')
+    if len(table := np.atleast_1d(table)) < n:
+        raise ImageError(f'its table of values (Modality LUT) has {len(table)} entries; it says {n}')
+    return table[np.clip(x.astype(np.int64) - start, 0, n - 1)]
+
+def _turned(ds, x): # stored values the other way round: the largest that could be for the smallest
+    low, high = (-2**(ds.BitsStored - 1), 2**(ds.BitsStored - 1) - 1) if ds.PixelRepresentation \
+        else (0, 2**ds.BitsStored - 1)
+    return low + high - x.astype(np.int64)
+
+def _stored(frame): # (data set, (frames, rows, columns) as they are stored)
+    import pydicom
+    needed = int(np.prod([frame.count, *frame.size]))*frame.dtype.itemsize
+    ds = _complete(_dataset(frame.path, limit=needed + _MAX_HEADER)[0])
+    syntax = ds.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated or syntax == pydicom.uid.RLELossless: x = pydicom.pixels.pixel_array(ds, raw=True)
+    else:
+        with tempfile.TemporaryDirectory() as folder: x = _by_gdcm(_bare_copy(ds, Path(folder)/'a.dcm'))
+    return ds, x.reshape(frame.count, *frame.size)
+
+def _grey(frames): # of one file: (frames, rows, columns, 1) values
+    ds, x = _stored(frames[0])
+    turn = ds.PhotometricInterpretation == 'MONOCHROME1' and ds.get('Modality') in _PROJECTIONS and x.dtype.kind != 'f'
+    out = np.empty((*x.shape, 1), np.float32)
     for f in frames:
-        if f.path not in files:
-            with as_image_error(f.path): files = {f.path: _decoded(f).astype(np.float32).reshape(f.count, *f.size, f.channels)}
-        stack.append(files[f.path][f.index])
-    return stack[0].transpose(2,0,1) if len(frames) == 1 else np.stack(stack).transpose(3,2,1,0)
+        y, (slope, intercept) = x[f.index], f.rescale
+        if turn: y = _turned(ds, y)
+        if ds.get('ModalityLUTSequence'): y = _lookup(ds, y)
+        elif f.rescale != (1, 0): y = y*np.float64(slope) + intercept
+        out[f.index,...,0] = y
+    return out
 
-def _open_dicom(path):
-    "Header and pixel reader of a DICOM file, of its series, or of a folder that holds one series"
-    frames, geometry = _dicom_geometry(path, _image_frames(path))
+# %% ../../nbs/images/03_dicom_io.ipynb #a2c6aad8
+def _decoded(frames): # of one file: (frames, rows, columns, channels) values
+    import pydicom
+    f = frames[0]
+    if f.decoder == 'pydicom' and f.channels == 1: return _grey(frames)
+    ds, _, _ = _dataset(f.path, ['Rows'])
+    syntax = _syntax(ds)
+    if f.channels == 3 and f.dtype.itemsize > 1 and syntax == pydicom.uid.RLELossless:
+        whole = pydicom.dcmread(f.path) # GDCM mixes up the bytes in run lengths
+        if whole.SamplesPerPixel == 3: return np.reshape(whole.pixel_array, (f.count, *f.size, 3))
+    if not syntax.is_deflated and 'TransferSyntaxUID' in getattr(ds, 'file_meta', {}):
+        return _by_gdcm(f.path).reshape(f.count, *f.size, f.channels)
+    with tempfile.TemporaryDirectory() as folder: # GDCM reads neither deflated files nor those without a preamble
+        whole = _complete(_dataset(f.path)[0])
+        whole.file_meta.MediaStorageSOPClassUID = whole.get('SOPClassUID')
+        whole.file_meta.MediaStorageSOPInstanceUID = whole.get('SOPInstanceUID')
+        whole.save_as(Path(folder)/'a.dcm', enforce_file_format=True)
+        return _by_gdcm(Path(folder)/'a.dcm').reshape(f.count, *f.size, f.channels)
+
+def _pixels(frames): # (C, H, W) or (C, columns, rows, slices)
+    by_file = {}
+    for f in frames: by_file.setdefault(f.path, []).append(f)
+    out = {}
+    for path,own in by_file.items():
+        with as_image_error(path):
+            values = _decoded(own)
+            for f in own: out[f.path, f.index] = values[f.index].astype(np.float32, copy=len(values) > len(own))
+    stack = [out[f.path, f.index] for f in frames]
+    return stack[0].transpose(2,0,1) if len(stack) == 1 else np.stack(stack).transpose(3,2,1,0)
+
+def open_dicom(
+    path:Path, # the folder of a series, or one of its files
+)->tuple: # (ImageHeader, function that gives the voxels)
+    """ImageHeader and pixel reader of a DICOM file, of its series, or of a folder that holds one series. Raises
+    `ImageError`."""
+    frames, geometry = dicom_geometry(path, image_frames(path))
     for f in {f.path: f for f in frames}.values():
         check_size(f.path, (*f.size[::-1], f.count, f.channels), f.dtype.itemsize, f.available, f.compressed)
-        if len({g.rescale for g in frames if g.path == f.path}) > 1:
-            raise ImageError(f'{f.path}: its frames differ in rescale slope or intercept; save it as one file '
-                             'for each frame')
-    return ImageHeader(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _dicom_pixels(frames)
+    return ImageHeader(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _pixels(frames)

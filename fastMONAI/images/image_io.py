@@ -12,14 +12,20 @@ import math, os, warnings
 
 import nibabel as nib, numpy as np, torch
 from fastcore.foundation import L
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from .geometry import Geometry
 from .files import refuse_overwriting, suffix_of, writing
 from .file_checks import check_jpeg, check_nifti, check_payload, check_png, check_size, check_tiff
-from .file_checks import ImageError, ImageHeader, as_image_error, metaimage_payload, nrrd_payload
-from .file_checks import regular_file
-from .dicom_io import _image_frames, _is_dicom, _lps, _may_be_dicom, _open_dicom, _series_in
+from fastMONAI.images.file_checks import (
+    ImageHeader,
+    ImageError,
+    metaimage_payload,
+    nrrd_payload,
+    regular_file,
+    as_image_error,
+)
+from .dicom_io import LPS_TO_RAS, image_frames, is_dicom, may_be_dicom, open_dicom, series_in
 
 _all_ = ['ImageError']
 
@@ -30,23 +36,35 @@ def _nifti_axes(path, shape): # (spatial shape, channels) of a file's array
     if len(shape) == 4: return shape[:3], shape[3]
     raise ImageError(f'{path}: has {len(shape)} axes, {shape}; an image has 2 or 3, and one more for channels')
 
-def _open_nibabel(path):
-    "Header and voxel reader of a NIfTI or MGZ file"
-    files = [path] if path.suffix.lower() not in ('.hdr', '.img') else [path.with_suffix(s) for s in ('.hdr', '.HDR',
-                                                                          '.img', '.IMG')]
+_to_mm = dict(meter=1000, micron=1e-3)
+
+def _nifti_affine(image): # in mm
+    unit = image.header.get_xyzt_units()[0] if hasattr(image.header, 'get_xyzt_units') else 'mm'
+    affine = image.affine.copy()
+    affine[:3] *= _to_mm.get(unit, 1)
+    return affine
+
+# %% ../../nbs/images/04_image_io.ipynb #a97531e3
+def _load_nibabel(path): # nibabel's image of a NIfTI or MGZ file, its header checked before
+    files = [path]
+    if path.suffix.lower() in ('.hdr', '.img'): files = [path.with_suffix(s) for s in ('.hdr', '.HDR', '.img', '.IMG')]
     for file in filter(Path.exists, files): # of a pair, both
         regular_file(file)
         if file.suffix.lower() in ('.nii', '.gz', '.hdr'): check_nifti(file)
     try: image = nib.load(path)
-    except nib.filebasedimages.ImageFileError:
-        raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on')
-    if not isinstance(image, (nib.Nifti1Pair, nib.MGHImage)):
-        raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it '
-                         'to NIfTI')
+    except nib.filebasedimages.ImageFileError as e:
+        raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on') from e
+    if isinstance(image, (nib.Nifti1Pair, nib.MGHImage)): return image
+    raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it '
+                     'to NIfTI')
+
+def _open_nibabel(path):
+    "ImageHeader and voxel reader of a NIfTI or MGZ file"
+    image = _load_nibabel(path)
     proxy, file = image.dataobj, Path(image.file_map['image'].filename)
     if not file.exists(): raise ImageError(f'{path}: its voxels should be in {file.name}, which is missing')
     spatial, channels = _nifti_axes(path, proxy.shape)
-    dtype, compressed = proxy.dtype, file.suffix in ('.gz', '.mgz')
+    dtype, compressed = proxy.dtype, file.suffix.lower() in ('.gz', '.mgz')
     if dtype.kind == 'c':
         raise ImageError(f'{path}: holds complex numbers; save magnitude or real and imaginary parts as channels')
     if isinstance(image, nib.Nifti1Image) and proxy.offset < image.header.sizeof_hdr:
@@ -55,7 +73,7 @@ def _open_nibabel(path):
     offset = 0 if compressed else proxy.offset
     check_size(path, proxy.shape, dtype.itemsize, regular_file(file) - offset, compressed)
     if dtype.names: channels *= 3 # RGB, and RGBA without its alpha
-    header = ImageHeader(path, Geometry(spatial, image.affine), channels,
+    header = ImageHeader(path, Geometry(spatial, _nifti_affine(image)), channels,
                     np.dtype('u1') if dtype.names else dtype.newbyteorder('='),
                     'mgz' if isinstance(image, nib.MGHImage) else 'nifti')
     return header, lambda: _nibabel_voxels(path, proxy, file if compressed else None, header)
@@ -63,17 +81,28 @@ def _open_nibabel(path):
 # %% ../../nbs/images/04_image_io.ipynb #e73f019c
 def _gunzip(path, file, needed, spare=2**20):
     "The first `needed` bytes of a gzip file, whose rest, at most `spare` bytes, is read and checked too"
-    out, n = bytearray(needed), 0
-    with igzip.open(file) as f:
-        view = memoryview(out)
-        while n < needed and (k := f.readinto(view[n:])): n += k
-        if n < needed:
-            raise ImageError(f'{path}: the header needs {needed:,} bytes, but the file ends after {n:,}: it is '
-                             'truncated')
-        if len(f.read(spare+1)) > spare:
-            raise ImageError(f'{path}: holds more than {spare:,} bytes beyond what its header declares')
+    out, n, rest, stream = bytearray(needed), 0, b'', None
+    with open(file, 'rb') as f:
+        while rest or (rest := f.read(2**18)):
+            if stream is None or stream.eof:
+                rest = rest.lstrip(b'\0') if stream else rest
+                if len(rest) < 2: rest += f.read(2**18)
+                if stream and rest and rest[:2] != b'\x1f\x8b':
+                    warnings.warn(f'{path}: bytes that are not gzip follow its voxels; they are passed over')
+                    break
+                if not rest: continue
+                stream = isal_zlib.decompressobj(wbits=31)
+            piece = stream.decompress(rest, max(needed + spare + 1 - n, 1))
+            rest = stream.unused_data if stream.eof else stream.unconsumed_tail
+            out[n:n+len(piece)] = piece[:max(needed - n, 0)]
+            n += len(piece)
+            if n > needed + spare:
+                raise ImageError(f'{path}: holds more than {spare:,} bytes beyond what its header declares')
+    if n < needed or not stream.eof:
+        raise ImageError(f'{path}: the header needs {needed:,} bytes, but the file ends after {n:,}: it is truncated')
     return out
 
+# %% ../../nbs/images/04_image_io.ipynb #3e182c90
 def _nibabel_voxels(path, proxy, gz_file, header): # (C, *spatial), scaled
     if gz_file is None: raw = np.asanyarray(proxy.get_unscaled())
     else:
@@ -93,7 +122,7 @@ def _itk_affine(reader): # RAS affine from ITK's direction, spacing and origin, 
     affine = np.eye(4)
     affine[:n,:n] = (np.reshape(reader.GetDirection(), (d,d)) * reader.GetSpacing())[:n,:n]
     affine[:n,3] = reader.GetOrigin()[:n]
-    return _lps @ affine
+    return LPS_TO_RAS @ affine
 
 def _itk_dtype(kind): # such as 'vector of 16-bit signed integer' or '64-bit float'
     bits = int(kind.split('-bit')[0].split()[-1])
@@ -101,7 +130,7 @@ def _itk_dtype(kind): # such as 'vector of 16-bit signed integer' or '64-bit flo
 
 # %% ../../nbs/images/04_image_io.ipynb #6aa5f0e5
 def _open_itk(path):
-    "Header and voxel reader of a NRRD or MetaImage file"
+    "ImageHeader and voxel reader of a NRRD or MetaImage file"
     import SimpleITK as sitk
     nrrd = path.suffix.lower() in ('.nrrd', '.nhdr')
     payload = (nrrd_payload if nrrd else metaimage_payload)(path)
@@ -133,11 +162,29 @@ def _open_itk(path):
 _pictures = ['PNG', 'JPEG', 'TIFF'] # Pillow knows others, some of which start a program
 _picture_affine = np.array([[0.,-1,0,0],[-1,0,0,0],[0,0,1,0],[0,0,0,1]])
 
+def _turned(picture): # EXIF's orientation, 1 to 8, of a picture that Pillow has not turned itself
+    from PIL import Image
+    if picture.format == 'TIFF': return 1
+    try:
+        exif = Image.Exif()
+        exif.load(picture.info.get('exif'))
+        turned = exif.get(274, 1)
+    except Exception: return 1 # damaged EXIF is not shown turned either
+    return turned if turned in range(1, 9) else 1
+
+_turns = {2: (1,), 3: (0,1), 4: (0,), 5: (), 6: (1,), 7: (0,1), 8: (0,)} # axes that are reversed, 5 to 8 transposed
+
+def _upright(x, turned): # (rows, columns, …) as viewers show it
+    if turned >= 5: x = x.swapaxes(0, 1)
+    return np.flip(x, _turns.get(turned, ())) if turned > 1 else x
+
+# %% ../../nbs/images/04_image_io.ipynb #ecaf9eb2
 def _open_picture(path, labels=False): # `labels`: of a palette its indices are wanted, not its colours
-    "Header and pixel reader of a PNG, JPEG or TIFF file"
+    "ImageHeader and pixel reader of a PNG, JPEG or TIFF file"
     from PIL import Image
     with Image.open(path, formats=_pictures) as picture:
         (w,h), mode, frames, kind = picture.size, picture.mode, getattr(picture, 'n_frames', 1), picture.format.lower()
+        turned = _turned(picture)
     if kind == 'mpo': kind, frames = 'jpeg', 1 # a camera's JPEG with a preview after it
     if frames > 1:
         raise ImageError(f'{path}: has {frames} pages or frames; a picture has one. Save a stack as NIfTI, with '
@@ -145,40 +192,51 @@ def _open_picture(path, labels=False): # `labels`: of a palette its indices are 
     indices = labels and mode == 'P'
     grey = mode in ('1','L','LA','La','I','F') or mode.startswith('I;16') or indices
     dtype = dict(I=np.int32, F=np.float32).get(mode, np.uint16 if mode.startswith('I;16') else np.uint8)
-    header = ImageHeader(path, Geometry((h,w), _picture_affine), 1 if grey else 3, np.dtype(dtype), kind)
+    shape = (w,h) if turned >= 5 else (h,w)
+    header = ImageHeader(path, Geometry(shape, _picture_affine), 1 if grey else 3, np.dtype(dtype), kind)
     check_size(path, (w,h), 1, 8*regular_file(path), True) # a bit a pixel, at best
 
     def load():
         if kind == 'png': check_png(path)
         with Image.open(path, formats=_pictures) as picture:
-            if kind == 'tiff': check_tiff(path, picture.tag_v2, 1
-                                          if mode == '1' else 8*np.dtype(dtype).itemsize*(len(picture.getbands())))
+            bits = 1 if mode == '1' else 8*np.dtype(dtype).itemsize*len(picture.getbands())
+            if kind == 'tiff': check_tiff(path, picture.tag_v2, bits)
             if kind == 'jpeg': check_jpeg(path, np.atleast_1d(np.asarray(picture)[-1,-1]))
             if mode in ('LA','La'): picture = picture.convert('L')
             elif not grey: picture = picture.convert('RGB')
-            return np.asarray(picture).reshape(h, w, -1).transpose(2,0,1)
+            return _upright(np.asarray(picture).reshape(h, w, -1), turned).transpose(2,0,1)
     return header, load
 
 # %% ../../nbs/images/04_image_io.ipynb #5753dc37
 _formats = {suffix: (name, opener) for name,opener,suffixes in [
     ('nifti', _open_nibabel, '.nii .nii.gz .hdr .img'), ('mgz', _open_nibabel, '.mgz .mgh'),
-    ('nrrd', _open_itk, '.nrrd .nhdr'), ('mha', _open_itk, '.mha .mhd'), ('dicom', _open_dicom, '.dcm .dicom .ima'),
+    ('nrrd', _open_itk, '.nrrd .nhdr'), ('mha', _open_itk, '.mha .mhd'), ('dicom', open_dicom, '.dcm .dicom .ima'),
     ('png', _open_picture, '.png'), ('jpeg', _open_picture, '.jpg .jpeg'), ('tiff', _open_picture, '.tif .tiff')]
     for suffix in suffixes.split()}
+
+def _warn_if_absurd(path, g): # a grid that no body has
+    far = max(float(np.abs(g.to_world(c)).max()) for c in np.stack([np.zeros(g.ndim), np.array(g.shape) - 1]))
+    if max(g.spacing) > 1000: found = f'its voxels are {max(g.spacing)/1000:.3g} m apart'
+    elif min(g.spacing) < 1e-6: found = f'its voxels are {min(g.spacing):.3g} mm apart'
+    elif far > 1e5: found = f'it lies {far/1000:.3g} m from the origin'
+    else: return
+    warnings.warn(f'{path}: {found}: is its header damaged, or in another unit?')
 
 def _open(path, labels=False): # (ImageHeader, function that gives the voxels)
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
     with as_image_error(path):
         if not path.is_dir(): regular_file(path)
-        if suffix := '.dcm' if path.is_dir() or (not suffix_of(path) and _is_dicom(path)) else suffix_of(path):
+        if suffix := '.dcm' if path.is_dir() or (not suffix_of(path) and is_dicom(path)) else suffix_of(path):
             opener = _formats[suffix][1]
-            return opener(path, labels) if opener is _open_picture else opener(path)
+            header, load = opener(path, labels) if opener is _open_picture else opener(path)
+            _warn_if_absurd(path, header.geometry)
+            return header, load
     raise ImageError(f'{path}: unknown format; known are {" ".join(_formats)}, a DICOM file, or a folder with '
                      'one DICOM series')
 
 def read_header(
-    path, # an image file, or the folder of a DICOM series
+    path:str|os.PathLike, # an image file, or the folder of a DICOM series
     *,
     labels:bool=False, # is it a mask? A picture with a palette has one channel then, of indices
 )->ImageHeader:
@@ -187,10 +245,10 @@ def read_header(
 
 # %% ../../nbs/images/04_image_io.ipynb #e1c82222
 def settle_nonfinite(
-    name, # of the file, for the message
-    x, # float array; changed in place
-    nonfinite='error', # 'error', 'keep' (warns), or a number that replaces NaN and infinite voxels (warns)
-):
+    name:str|os.PathLike, # of the file, for the message
+    x:np.ndarray, # of floats; changed in place
+    nonfinite:str|float='error', # 'error', 'keep' (warns), or a number that replaces NaN and infinite voxels (warns)
+)->np.ndarray:
     "`x` with its NaN and infinite voxels dealt with; `ImageError` if that is not allowed"
     if np.isfinite(x.sum(dtype=np.float64)): return x
     nan, inf = int(np.isnan(x).sum()), int(np.isinf(x).sum())
@@ -201,15 +259,18 @@ def settle_nonfinite(
     if nonfinite != 'keep': x[~np.isfinite(x)] = nonfinite
     return x
 
+# %% ../../nbs/images/04_image_io.ipynb #12fa013d
 def _check_nonfinite(nonfinite):
     if nonfinite not in ('error', 'keep') and not (isinstance(nonfinite, (int,float)) and np.isfinite(nonfinite)):
         raise ValueError(f"nonfinite must be 'error', 'keep' or a finite number, not {nonfinite!r}")
 
 def read_image(
-    path, # an image file, or the folder of a DICOM series
-    nonfinite='error', # NaN and infinite voxels: 'error', 'keep' (warns), or a number that replaces them (warns)
+    path:str|os.PathLike, # an image file, or the folder of a DICOM series
+    # NaN and infinite voxels: 'error', 'keep' (warns), or a number that replaces them (warns)
+    nonfinite:str|float='error',
 )->tuple: # (float32 array (C, *spatial), Geometry)
-    "An image file's voxels, scaled as its header says, and its grid. Raises `FileNotFoundError` or `ImageError`."
+    """An image file's voxels, scaled as its header says, and its grid. Raises `FileNotFoundError`, `ImageError`, or
+    ValueError for another `nonfinite`."""
     _check_nonfinite(nonfinite)
     header, load = _open(path)
     with as_image_error(path), np.errstate(over='ignore'): x = np.ascontiguousarray(load(), dtype=np.float32)
@@ -266,7 +327,8 @@ def _stored(path, array, dtype): # numpy (C, *spatial) in the file's number type
                          f'{info.max}')
     return x.astype(dtype)
 
-def _write_nifti(path, x, geometry, like=None):
+# %% ../../nbs/images/04_image_io.ipynb #aa28d260
+def _nifti_image(x, geometry):
     x = x[0] if len(x) == 1 else np.moveaxis(x, 0, -1)
     if geometry.ndim == 2 and x.ndim == 3: x = x[:,:,None,None] # a 2D vector image, as ITK writes it
     image = (nib.Nifti2Image if max(x.shape) > 32767 else nib.Nifti1Image)(x, geometry.affine)
@@ -275,25 +337,33 @@ def _write_nifti(path, x, geometry, like=None):
     image.set_qform(geometry.affine, 1)
     image.set_sform(geometry.affine, 1)
     if not np.allclose(image.get_qform(), geometry.affine, atol=1e-3): image.set_qform(None, 0)
-    if like is not None: _take_space(image, like)
-    data = image.to_bytes()
-    path.write_bytes(igzip.compress(data, 2, mtime=0) if path.suffix == '.gz' else data)
+    return image
 
-# what the header of the NIfTI file `like` says of the space of its grid, if that is the image's grid
+# %% ../../nbs/images/04_image_io.ipynb #d3da17bf
+# with what the header of the NIfTI file `like` says of the space of its grid, if that is the image's grid
 def _take_space(image, like):
     suffix, spatial = suffix_of(Path(like)), image.shape[:3]
-    if suffix not in ('.nii', '.nii.gz', '.hdr', '.img'): return
+    if suffix not in ('.nii', '.nii.gz', '.hdr', '.img'): return image
     there = nib.load(like)
-    if there.shape[:len(spatial)] != spatial or not np.allclose(there.affine, image.affine, atol=1e-5): return
+    same = there.shape[:len(spatial)] == spatial and np.allclose(_nifti_affine(there), image.affine, atol=1e-5)
+    if not same: return image
     header = there.header
     for name in ('qform_code','sform_code','quatern_b','quatern_c','quatern_d','qoffset_x','qoffset_y','qoffset_z',
                  'srow_x','srow_y','srow_z','xyzt_units'):
         image.header[name] = header[name]
     image.header['pixdim'][:4] = header['pixdim'][:4]
+    return type(image)(image.dataobj, there.affine, image.header) # in that file's unit
 
+def _save_nifti(path, x, geometry, like=None):
+    image = _nifti_image(x, geometry)
+    if like is not None: image = _take_space(image, like)
+    data = image.to_bytes()
+    path.write_bytes(igzip.compress(data, 2, mtime=0) if path.suffix.lower() == '.gz' else data)
+
+# %% ../../nbs/images/04_image_io.ipynb #b44c1fda
 def _write_itk(path, x, geometry, like=None):
     import SimpleITK as sitk
-    n, lps = geometry.ndim, _lps @ geometry.affine
+    n, lps = geometry.ndim, LPS_TO_RAS @ geometry.affine
     if n == 2 and not np.allclose(lps[2], [0,0,1,0], atol=1e-6):
         raise ImageError(f'{path}: a 2D {path.suffix} cannot say that its plane lies elsewhere than at z = 0; '
                          'write .nii.gz')
@@ -301,19 +371,18 @@ def _write_itk(path, x, geometry, like=None):
     image.SetSpacing(geometry.spacing)
     image.SetDirection((lps[:n,:n] / geometry.spacing).ravel().tolist())
     image.SetOrigin(lps[:n,3].tolist())
-    sitk.WriteImage(image, str(path), useCompression=path.suffix != '.mhd')
+    sitk.WriteImage(image, str(path), useCompression=path.suffix.lower() != '.mhd')
 
-# %% ../../nbs/images/04_image_io.ipynb #403b9c7e
-_writers = {'.nii': _write_nifti, '.nii.gz': _write_nifti, '.nrrd': _write_itk, '.mha': _write_itk, '.mhd': _write_itk}
+_writers = {'.nii': _save_nifti, '.nii.gz': _save_nifti, '.nrrd': _write_itk, '.mha': _write_itk, '.mhd': _write_itk}
 
 def write_image(
-    path, # ends in .nii, .nii.gz, .nrrd, .mha or .mhd
-    array, # (C, *spatial) array or tensor
-    geometry, # its Geometry, or a (4, 4) affine
-    dtype=None, # number type in the file: float32, or for masks np.uint8, np.uint16, …
+    path:str|os.PathLike, # ends in .nii, .nii.gz, .nrrd, .mha or .mhd
+    array:np.ndarray|torch.Tensor, # (C, *spatial)
+    geometry:Geometry|np.ndarray, # its grid, or a (4, 4) affine
+    dtype:type|np.dtype|None=None, # number type in the file: float32, or for masks np.uint8, np.uint16, …
     # a NIfTI file on the same grid: what its header says of space (codes, both affines, units) is taken over, bit for
     # bit
-    like=None,
+    like:str|os.PathLike|None=None,
 )->Path:
     """Write an image whole or not at all. Whole-number types round, and refuse values they cannot hold. ValueError if
     `path` is the file that `like` names, ImageError for what cannot be written"""
@@ -331,37 +400,56 @@ def write_image(
 
 # %% ../../nbs/images/04_image_io.ipynb #861bd35e
 def _images_in(folder, files): # of one folder: DICOM series as one entry, the folder itself where it holds nothing else
-    known = [f for f in files if not _may_be_dicom(f) and not (suffix_of(f) == '.img' and f.with_suffix('.hdr').exists())]
-    series = _series_in(folder) if len(known) < len(files) else {}
+    known = [f for f in files if not may_be_dicom(f)
+             and not (suffix_of(f) == '.img' and f.with_suffix('.hdr').exists())]
+    series = series_in(folder) if len(known) < len(files) else {}
     if len(series) == 1 and len(frames := next(iter(series.values()))) > 1 and len({f.path for f in frames}) > 1:
         return [*known, folder]
     return known + [frames[0].path for frames in series.values()]
 
+# %% ../../nbs/images/04_image_io.ipynb #a51e6af5
+def walk(
+    folder:str|os.PathLike, # where to look
+    *,
+    recurse:bool=True, # in its subfolders too
+    hidden:bool=False, # what starts with a dot too
+    above:tuple=(), # (device, inode) of the folders that led here
+): # yields (folder, its files), both Paths, sorted
+    "Folders and their files, through links; a link that leads nowhere, or back, is left out with a warning"
+    at = os.stat(folder)
+    entries = [e for e in sorted(os.scandir(folder), key=lambda e: e.name) if hidden or not e.name.startswith('.')]
+    lost = [e.name for e in entries if e.is_symlink() and not os.path.exists(e.path)]
+    if lost: warnings.warn(f'{folder}: {len(lost)} links lead nowhere, such as {lost[0]}: passed over', stacklevel=3)
+    yield Path(folder), [Path(e.path) for e in entries if not e.is_dir() and e.name not in lost]
+    for e in entries if recurse else ():
+        if not e.is_dir(): continue
+        s = os.stat(e.path)
+        if (s.st_dev, s.st_ino) in (*above, (at.st_dev, at.st_ino)): continue
+        yield from walk(e.path, recurse=recurse, hidden=hidden, above=(*above, (at.st_dev, at.st_ino)))
+
+# %% ../../nbs/images/04_image_io.ipynb #ada48641
 def image_files(
-    folder, # where to look
+    folder:str|os.PathLike, # where to look; links are followed
     recurse:bool=True, # in its subfolders too
 )->L: # of Paths
     """Image files in `folder`, sorted. A DICOM series counts once: as its folder, or as its first file where the
-    folder holds other series too."""
+    folder holds other series too. Raises `FileNotFoundError`."""
     folder = Path(folder)
     if not folder.is_dir(): raise FileNotFoundError(f'{folder}: no such folder')
-    found = []
-    for root,dirs,files in os.walk(folder):
-        dirs[:] = [d for d in dirs if recurse and not d.startswith('.')]
-        found += _images_in(Path(root), [Path(root)/f for f in files if not f.startswith('.')])
-    return L(sorted(found))
+    return L(sorted(f for at,files in walk(folder, recurse=recurse) for f in _images_in(at, files)))
 
 # %% ../../nbs/images/04_image_io.ipynb #0c45244d
 def source_files(
-    path, # as for `read_image`
+    path:str|os.PathLike, # as for `read_image`
 )->list: # of Paths
-    "Every file that the image at `path` is read from"
+    "Every file that the image at `path` is read from. Raises `FileNotFoundError` or `ImageError`."
     path = Path(path)
     suffix = suffix_of(path)
     if path.is_dir() or _formats.get(suffix, ['dicom'])[0] == 'dicom':
-        return list(dict.fromkeys(f.path for f in _image_frames(path)))
+        return list(dict.fromkeys(f.path for f in image_frames(path)))
     if suffix in ('.hdr', '.img'):
         return [f for f in (path.with_suffix('.hdr'), path.with_suffix('.img')) if f.exists()]
     if _formats[suffix][1] is not _open_itk: return [path]
-    with as_image_error(path): files = (nrrd_payload if _formats[suffix][0] == 'nrrd' else metaimage_payload)(path).files
+    with as_image_error(path):
+        files = (nrrd_payload if _formats[suffix][0] == 'nrrd' else metaimage_payload)(path).files
     return list(dict.fromkeys([path, *files]))

@@ -12,7 +12,7 @@ from pathlib import Path
 import nibabel as nib, pandas as pd
 
 from .file_checks import as_image_error
-from .dicom_io import _is_dicom
+from .dicom_io import is_dicom
 from .image_io import ImageError
 
 # %% ../../nbs/images/08_privacy.ipynb #8ba61e91
@@ -137,7 +137,7 @@ def _revealer(path): # the function that lists what a file reveals; None for oth
     name = path.name.lower()
     if name.endswith(('.nii', '.nii.gz', '.hdr')): return _nifti_reveals
     if name.endswith('.json'): return _json_reveals
-    return _dicom_file_reveals if _is_dicom(path) else None
+    return _dicom_file_reveals if is_dicom(path) else None
 
 def what_it_reveals(
     path, # a DICOM or NIfTI file, a JSON sidecar, or a folder that is searched for these

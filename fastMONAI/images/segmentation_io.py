@@ -18,7 +18,7 @@ from .. import __version__
 from .geometry import Geometry, resample as _resample
 from .files import refuse_overwriting, stem_of, write_text, writing
 from .file_checks import as_image_error
-from .dicom_io import _dicom_geometry, _image_frames, _lps
+from .dicom_io import LPS_TO_RAS, dicom_geometry, image_frames
 from .image_io import ImageError, read_header, read_image
 from .vision_plot import label_colors
 from .vision_core import GridTensor, MedImage, MedMask
@@ -138,12 +138,12 @@ def _label_map(mask): # ((1, *spatial) int32 numpy array, Geometry)
     return whole.astype(np.int32), geometry
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #608431d4
-_patient_and_study = '''PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber StudyID ReferringPhysicianName
-    PositionReferenceIndicator'''.split()  # must be present, may be empty
+_patient_and_study = '''PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber
+    StudyID ReferringPhysicianName PositionReferenceIndicator'''.split() # must be present, may be empty
 _references = 'StudyInstanceUID SeriesInstanceUID SOPClassUID SOPInstanceUID'.split() # must have a value
-_conditional = '''SpecificCharacterSet PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence FrameOfReferenceUID
-    Modality SeriesNumber NumberOfFrames Rows Columns SliceThickness PatientOrientation LossyImageCompression LossyImageCompressionRatio
-    LossyImageCompressionMethod'''.split()  # taken where they are
+_conditional = '''SpecificCharacterSet PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence
+    FrameOfReferenceUID Modality SeriesNumber NumberOfFrames Rows Columns SliceThickness PatientOrientation
+    LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod'''.split() # taken where they are
 
 
 def _source_header(path): # of one file of the series: what a segmentation needs of it, and no more
@@ -191,7 +191,7 @@ def _source_images(series):
     "(headers of the images that the segmentation refers to, the slice that each of their frames is, Geometry)"
     series = Path(series)
     if not series.exists(): raise FileNotFoundError(f'{series}: no such file or folder')
-    frames, geometry = _dicom_geometry(series, _image_frames(series))
+    frames, geometry = dicom_geometry(series, image_frames(series))
     a, b, c = geometry.affine[:3,:3].T
     # along the normal
     step = float(abs(c @ np.cross(a, b)) / np.linalg.norm(np.cross(a,
@@ -275,7 +275,7 @@ def write_seg(
     """Write labels as a DICOM segmentation object of a series' study, on that series' frames. ValueError if `path` is
     an input: the mask's file, or a file of the series"""
     refuse_overwriting(path, [mask, series])
-    if Path(path).exists(): refuse_overwriting(path, [f.path for f in _image_frames(series)])
+    if Path(path).exists(): refuse_overwriting(path, [f.path for f in image_frames(series)])
     hd, equipment = _highdicom(), equipment or Equipment()
     x, src = _label_map(mask)
     headers, slices, geometry = _source_images(series)
@@ -363,7 +363,7 @@ def _seg_grid(seg):
                               _same_fields(seg, 'PixelMeasuresSequence', 'SpacingBetweenSlices'))
     affine = np.eye(4)
     affine[:3] = np.stack([x*right, y*down, vector, first], 1)
-    return k, Geometry((seg.Columns, seg.Rows, k.max()+1), _lps @ affine)
+    return k, Geometry((seg.Columns, seg.Rows, k.max()+1), LPS_TO_RAS @ affine)
 
 # %% ../../nbs/images/07_segmentation_io.ipynb #87ae6a1c
 # (1, slices, rows, columns) from a BINARY object's frames, or from a LABELMAP's, whose numbers are None
