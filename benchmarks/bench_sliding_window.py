@@ -40,10 +40,10 @@ def alternate(tasks, repeats):
     return {name: statistics.median(s) for name, s in seconds.items()}
 
 
-def table(title, seconds, reference, extra={}):
+def table(title, seconds, reference, extra=None):
     print(f'\n{title}')
     for name, s in seconds.items():
-        print(f'  {name:34} {s:8.3f} s  {s / seconds[reference]:6.2f} of {reference}{extra.get(name, "")}')
+        print(f'  {name:34} {s:8.3f} s  {s / seconds[reference]:6.2f} of {reference}{(extra or {}).get(name, "")}')
 
 
 def status_kb(field): return int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith(field)))

@@ -6,13 +6,14 @@ __version__ = "0.13.0"
 def _let_threads_sleep():
     """Have OpenMP's threads sleep while they wait, unless the user set how they wait.
 
-    By default they spin. That holds the cores which other programs need, and then all wait for the one thread that has no
-    core. The policy alone costs a third of the speed on an idle machine; a short spin before sleep gives it back.
+    By default they spin. That holds the cores which other programs need, and then all wait for the one thread that has
+    no core. The policy alone costs a third of the speed on an idle machine; a short spin before sleep gives it back.
     OpenMP reads these variables once, when torch loads.
     """
     if any(name in os.environ for name in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'KMP_BLOCKTIME')):
         return
-    os.environ.update(OMP_WAIT_POLICY='PASSIVE', GOMP_SPINCOUNT='2000')  # where it is too late, for processes started here
+    # where it is too late for this process, those that it starts have them
+    os.environ.update(OMP_WAIT_POLICY='PASSIVE', GOMP_SPINCOUNT='2000')
     torch = sys.modules.get('torch')
     if torch is None or torch.get_num_threads() == 1:
         return

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..images.geometry import per_axis
 from ..images.vision_plot import label_colors
-from ..images.vision_core import MedImage, MedMask
+from ..images.vision_core import MedImage
 from ..data.preprocessing import MedTransform, PadOrCrop
 from ..data.vision_augmentation import RandomTransform
 from ..data.data_checks import image_paths
