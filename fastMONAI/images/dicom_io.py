@@ -276,6 +276,7 @@ def _warn_of(folder, errors):
     if errors: warnings.warn(f'{folder}: passed over {len(errors)} damaged or foreign files, the first: {errors[0]}',
                              stacklevel=4)
 
+# %% ../../nbs/images/03_dicom_io.ipynb #47835c31
 def _like(name): return re.sub(r'\d+', '#', name)
 
 def _heed(path, found, key): # an error if a file of the series is damaged, a warning if another is
@@ -288,20 +289,24 @@ def _heed(path, found, key): # an error if a file of the series is damaged, a wa
     _warn_of(found.series[key][0].path.parent, others)
     return frames
 
+def _only_series(path, found): # the key of the one series of a folder; an error if there is none, or another
+    if len(found.series) == 1: return next(iter(found.series))
+    if not found.series:
+        if (damaged := [e for file,_,e in found.damaged if is_dicom(file)]): raise damaged[0]
+        raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
+    names = '; '.join(f'{len(f)} of "{f[0].title}" ({uid[0]}), such as {f[0].path.name}'
+                      for uid,f in list(found.series.items())[:5])
+    raise ImageError(f'{path}: {len(found.series)} DICOM series in one folder: {names}; pass the path of one '
+                     'file of the series you want')
+
+# %% ../../nbs/images/03_dicom_io.ipynb #9ab56dca
 def image_frames(
     path:Path, # the folder of a series, or one of its files
 )->list: # of DicomFrames
     "The frames that a folder, or a file of a series, stands for. Raises `ImageError`."
     if path.is_dir():
         found = _look_through(path)
-        if len(found.series) == 1: return _heed(path, found, *found.series)
-        if not found.series:
-            if (damaged := [e for file,_,e in found.damaged if is_dicom(file)]): raise damaged[0]
-            raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
-        names = '; '.join(f'{len(f)} of "{f[0].title}" ({uid[0]}), such as {f[0].path.name}'
-                          for uid,f in list(found.series.items())[:5])
-        raise ImageError(f'{path}: {len(found.series)} DICOM series in one folder: {names}; pass the path of one '
-                         'file of the series you want')
+        return _heed(path, found, _only_series(path, found))
     own = _frames(path)
     if not own:
         raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not '

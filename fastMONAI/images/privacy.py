@@ -13,62 +13,46 @@ import nibabel as nib, pandas as pd
 
 from .file_checks import as_image_error
 from .dicom_io import is_dicom
-from .image_io import ImageError
+from .image_io import ImageError, walk
 
 # %% ../../nbs/images/08_privacy.ipynb #8ba61e91
-_by_keyword = [
-    (re.compile(pattern), why)
-    for pattern, why in [
-        (r'BurnedInAnnotation', 'text, such as a name, may be burned into the pixels'),
-        (
-            r'^(Other)?Patient(\w*Name|IDs?|\w*Address|\w*Numbers?)$|^IssuerOf|AccessionNumber|MedicalRecord|AdmissionID|ServiceEpisodeID|^StudyID$|OrderNumber'
-            r'|(Requested|Scheduled|Performed)Procedure\w*ID|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID',
-            'identifies the patient or the visit',
-        ),
-        (
-            r'^Patient(?!Position$|Orientation|IdentityRemoved)|EthnicGroup|Occupation|SmokingStatus|Pregnancy|Menstrual|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson'
-            r'|SpecialNeeds|Diagnos',
-            'describes the patient',
-        ),
-        (
-            r'Institution|Station(?!ary)|AETitle|ApplicationEntityTitle|Department|Facility|Address|Telephone|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization',
-            'names the site',
-        ),
-        (
-            r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel',
-            'tells one device, and so the site, from others',
-        ),
-        (
-            r'Physician|Operator|Performer|Personnel|Requester|Requesting|Observer|Author|ContentCreator|Verifying|Intended',
-            'names or leads to a member of staff',
-        ),
-        (
-            r'Overlay(Data|Comments)|IconImage|GraphicAnnotation|TextObject|UnformattedText|CurveData|AudioSample|EncapsulatedDocument$',
-            'may show or hold text',
-        ),
-        (
-            r'Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel|DerivationDescription',
-            'free text',
-        ),
-        (
-            r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing',
-            'may hold what was removed elsewhere',
-        ),
-    ]
-]
+_by_keyword = { # why it could identify somebody: the names of DICOM attributes of which that is true
+    'text, such as a name, may be burned into the pixels': r'BurnedInAnnotation',
+    'identifies the patient or the visit': (
+        r'^(Other)?Patient(\w*Name|IDs?|\w*Address|\w*Numbers?)$|^IssuerOf|AccessionNumber|MedicalRecord'
+        r'|AdmissionID|ServiceEpisodeID|^StudyID$|OrderNumber|(Requested|Scheduled|Performed)Procedure\w*ID'
+        r'|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID'),
+    'describes the patient': (
+        r'^Patient(?!Position$|Orientation|IdentityRemoved)|EthnicGroup|Occupation|SmokingStatus|Pregnancy|Menstrual'
+        r'|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson|SpecialNeeds|Diagnos'),
+    'names the site': (
+        r'Institution|Station(?!ary)|AETitle|ApplicationEntityTitle|Department|Facility|Address|Telephone'
+        r'|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization'),
+    'tells one device, and so the site, from others': (
+        r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel'),
+    'names or leads to a member of staff': (
+        r'Physician|Operator|Performer|Personnel|Requester|Requesting|Observer|Author|ContentCreator|Verifying'
+        r'|Intended'),
+    'may show or hold text': (
+        r'Overlay(Data|Comments)|IconImage|GraphicAnnotation|TextObject|UnformattedText|CurveData|AudioSample'
+        r'|EncapsulatedDocument$'),
+    'free text': (
+        r'Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel'
+        r'|DerivationDescription'),
+    'may hold what was removed elsewhere': (
+        r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing')}
 _by_vr = dict(PN='names a person', DA='a date, which leads to the visit', DT='a date, which leads to the visit',
-              TM='a time, which leads to the visit',
-              AS='describes the patient', LT='free text', ST='free text', UT='free text', UC='free text',
-              UR='an address')
-# the same everywhere
-_general_uid = re.compile(
+              TM='a time, which leads to the visit', AS='describes the patient', LT='free text', ST='free text',
+              UT='free text', UC='free text', UR='an address')
+_general_uid = ( # the same everywhere
     r'(Class|TransferSyntax|CodingScheme|ContextGroupExtensionCreator|Context|MappingResource)UIDs?$')
 
+# %% ../../nbs/images/08_privacy.ipynb #4f76684c
 def _why(keyword, vr=None, private=False): # it could identify somebody; None if it could not
     if private: return 'private: only its maker knows what it holds'
-    for pattern,why in _by_keyword:
-        if pattern.search(keyword): return why
-    if vr == 'UI': return None if _general_uid.search(keyword) else 'leads back to the original images'
+    for why,pattern in _by_keyword.items():
+        if re.search(pattern, keyword): return why
+    if vr == 'UI': return None if re.search(_general_uid, keyword) else 'leads back to the original images'
     return _by_vr.get(vr)
 
 # %% ../../nbs/images/08_privacy.ipynb #19b84212
@@ -83,9 +67,9 @@ def _dicom_reveals(ds, parents=''): # (tag, name, value, why) of a dataset and t
         if private and e.tag.is_private_creator: continue
         if e.VR == 'SQ' and not private:
             for item in e.value: yield from _dicom_reveals(item, f'{name} > ')
-        elif e.value not in (None, '', b'') and (why := _why(e.keyword or '', e.VR,
-                                                             private)) and (e.keyword,
-                                                                            e.value) != ('BurnedInAnnotation', 'NO'):
+            continue
+        why = None if e.value in (None, '', b'') else _why(e.keyword or '', e.VR, private)
+        if why and (e.keyword, e.value) != ('BurnedInAnnotation', 'NO'):
             yield str(e.tag), name, _shortened(f'{len(e.value)} items' if e.VR == 'SQ' else e.value), why
 
 def _dicom_file_reveals(path):
@@ -95,11 +79,10 @@ def _dicom_file_reveals(path):
         yield 'preamble', 'preamble', '128 bytes', 'another program may keep anything in it'
     yield from _dicom_reveals(ds.file_meta)
     yield from _dicom_reveals(ds)
-    if 'BurnedInAnnotation' not in ds and (ds.get('Modality') in ('US', 'ES', 'XC', 'OT', 'SC')
-                                           or 'ConversionType' in ds):
-        yield '(0028,0301)', 'BurnedInAnnotation', 'absent', ('images of this kind often have text in their '
-                                                              'pixels, and the file does not say that there is '
-                                                              'none')
+    often = ds.get('Modality') in ('US', 'ES', 'XC', 'OT', 'SC') or 'ConversionType' in ds
+    if often and 'BurnedInAnnotation' not in ds:
+        yield '(0028,0301)', 'BurnedInAnnotation', 'absent', ('images of this kind often have text in their pixels, '
+                                                              'and the file does not say that there is none')
 
 # %% ../../nbs/images/08_privacy.ipynb #5db652b9
 _nifti_text = dict(descrip='free text', aux_file='a file name', db_name='a name', intent_name='free text',
@@ -123,16 +106,16 @@ def _nifti_reveals(path):
 
 def _json_reveals(path):
     from pydicom.datadict import dictionary_VR, tag_for_keyword
-    def walk(x, parents):
-        for item in x if isinstance(x, list) else (): yield from walk(item, parents)
+    def within(x, parents):
+        for item in x if isinstance(x, list) else (): yield from within(item, parents)
         for key,value in x.items() if isinstance(x, dict) else ():
             tag = tag_for_keyword(key)
             why = _why(key, dictionary_VR(tag) if tag else None)
             if why and value not in (None, '', [], {}): yield key, parents + key, _shortened(value), why
-            elif not why: yield from walk(value, f'{parents}{key} > ')
-    yield from walk(json.loads(Path(path).read_text(encoding='utf-8')), '')
+            elif not why: yield from within(value, f'{parents}{key} > ')
+    yield from within(json.loads(Path(path).read_text(encoding='utf-8')), '')
 
-# %% ../../nbs/images/08_privacy.ipynb #ddadc8ad
+# %% ../../nbs/images/08_privacy.ipynb #c0781761
 def _revealer(path): # the function that lists what a file reveals; None for other kinds of files
     name = path.name.lower()
     if name.endswith(('.nii', '.nii.gz', '.hdr')): return _nifti_reveals
@@ -140,14 +123,15 @@ def _revealer(path): # the function that lists what a file reveals; None for oth
     return _dicom_file_reveals if is_dicom(path) else None
 
 def what_it_reveals(
-    path, # a DICOM or NIfTI file, a JSON sidecar, or a folder that is searched for these
-# tag, name, value (shortened, of the first file), why, values (how many different ones), files (how many), file (the
-# first)
-)->pd.DataFrame:
-    "What in the headers of files could identify a patient, the staff or the site"
+    path:str|Path, # a DICOM or NIfTI file, a JSON sidecar, or a folder that is searched for these, through links
+)->pd.DataFrame: # a row for each attribute
+    """What in the headers of files could identify a patient, the staff or the site: `tag`, `name`, `value` (shortened,
+    of the first file), `why`, `values` (how many different ones), `files` (how many), `file` (the first). Raises
+    `FileNotFoundError`, or `ImageError` for a file that is damaged and where there is no file of these kinds."""
     path = Path(path)
     if not path.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
-    files = sorted(f for f in path.rglob('*') if f.is_file()) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir(): files = sorted(f for _,found in walk(path, hidden=True) for f in found if f.is_file())
     files = [(f, read) for f in files if (read := _revealer(f))]
     if not files: raise ImageError(f'{path}: no DICOM file, NIfTI file or JSON sidecar')
     found = {}
