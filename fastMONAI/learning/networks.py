@@ -140,6 +140,7 @@ def _bounded():
     try: yield
     finally: hook.remove()
 
+# %% ../../nbs/learning/00_networks.ipynb #6d9349ba
 def _count(v): # values in nested lists and dictionaries
     return sum(map(_count, v.values() if isinstance(v, dict) else v)) if isinstance(v, (dict, list)) else 1
 
@@ -155,6 +156,7 @@ def _check_values(v, name):
         raise ValueError(f'{name}: an argument of a network is a number up to a million, a string, a list or '
                          f'null, not {str(v)[:50]!r}')
 
+# %% ../../nbs/learning/00_networks.ipynb #b9544ad8
 def _unknown(name):
     "The line for a network that is not on the list"
     short = str(name)[:100]
@@ -164,6 +166,7 @@ def _unknown(name):
     if module[:100] == '__main__': return f'{line}; if it is your own class, define it here too and register_network it'
     return f'{line}; if it is your own, import {module[:100]}, where register_network has to mark {last[:100]}, first'
 
+# %% ../../nbs/learning/00_networks.ipynb #28974b7c
 def _check_spec(spec):
     "Refuse a `spec` that names no known class, or arguments that the class does not know"
     if not _is_spec(spec): raise ValueError(f'a network in JSON is {{"name": …, "args": {{…}}}}, not {str(spec)[:100]}')
@@ -226,7 +229,7 @@ def _layers(network):
 def check_described(
     network:nn.Module, # Without wrappers
     spec:dict, # Its description
-):
+)->None:
     "Raises `ValueError` where `network` is not what `spec` makes: it was changed after it was made"
     found, made = _layers(network), _layers(_made_without_memory(spec))
     for part in [*found, *made]:

@@ -7,6 +7,7 @@ __all__ = ['HubError', 'push_to_hub', 'from_hub']
 
 # %% ../../nbs/models/03_hub.ipynb #b1321515
 import hashlib, json, os, re, shutil, tempfile, time
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -143,8 +144,6 @@ def _upload(api, repo_id, folder, tag, message):
                               _card(folder, load).encode())))
     return api.create_commit(repo_id, [CommitOperationAdd(k, v) for k,v in files.items()], commit_message=message).oid
 
-
-
 # %% ../../nbs/models/03_hub.ipynb #9f48673f
 def push_to_hub(
     learn_or_model:Learner|MedModel|str|Path, # A `Learner`, a `MedModel`, or a folder that `save_model` wrote
@@ -225,6 +224,7 @@ def _answer(api, url, **headers):
         if type(e).__name__ not in ('UnsupportedProtocol', 'TooManyRedirects'): raise
         raise HubError(f'{url}: redirects to no address of http or https: {_line(e)}') from None
 
+# %% ../../nbs/models/03_hub.ipynb #6a6ff5d7
 def _bounded(answer, n):
     "The bytes of an answer; ValueError for more than `n`"
     data = b''
@@ -243,15 +243,15 @@ def _json(api, repo_id, path):
         raise HubError(f'{repo_id}: the Hub answered what is no description of a repository')
     return found
 
-# %% ../../nbs/models/03_hub.ipynb #bc170afc
+# %% ../../nbs/models/03_hub.ipynb #f92efbf8
 def _blob(
-    api,
-    url, # of the file
-    path, # where it goes
-    size, # bytes that it has
-    is_right, # of a path: has the file the hash that the Hub lists?
-    attempts=5,
-):
+    api, # the client's `HfApi`
+    url:str, # of the file
+    path:Path, # where it goes
+    size:int, # bytes that it has
+    is_right:Callable[[Path], bool], # of a path: has the file the hash that the Hub lists?
+    attempts:int=5,
+)->bool: # is it there?
     "Download a file of the cache, which takes its name when it is whole and right; False where it is not right"
     part, have = path.with_name(f'{path.name}.{os.getpid()}.incomplete'), 0
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,6 +274,7 @@ def _blob(
         return True
     finally: part.unlink(missing_ok=True)
 
+# %% ../../nbs/models/03_hub.ipynb #6efa49d0
 def _place(blob, path):
     "Let the name of a file in a snapshot lead to its bytes"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -300,7 +301,7 @@ def _fetch(api, repo_id, file, folder):
     _place(blob, path)
     return path
 
-# %% ../../nbs/models/03_hub.ipynb #6a6ff5d7
+# %% ../../nbs/models/03_hub.ipynb #993f037b
 @contextmanager
 def _named(folder, name):
     "Errors that speak of the repository, not of the cache"
@@ -322,6 +323,7 @@ def _listed(api, repo_id, revision):
     if wrong: raise HubError(f'{repo_id}: the Hub lists {_line(wrong[0], 80)!r} where a hash or a size was expected')
     return info.sha, files
 
+# %% ../../nbs/models/03_hub.ipynb #3a34bcc7
 def _download(api, repo_id, revision):
     "The folder in the cache with the files of `revision`; its name is the commit"
     sha, files = _listed(api, repo_id, revision)

@@ -50,6 +50,7 @@ def _z_normalization(t, model):
     return [_t('NormalizeIntensityd', channel_wise=t.channel_wise),
             _t('Lambdad', func=_BESSEL.format('x[0]' if t.channel_wise else 'x'))]
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #6a37603e
 def _normalize_intensity(t, model):
     given = {k: v if v is None or not t.channel_wise else list(v) if isinstance(v, (list, tuple))
              else [v]*model.channels for k,v in (('subtrahend', t.subtrahend), ('divisor', t.divisor))}
@@ -64,6 +65,7 @@ def _rescale_intensity(t, model):
     return clip + [_t('ScaleIntensityRanged', a_min=t.in_min_max[0], a_max=t.in_min_max[1], b_min=b_min, b_max=b_max,
                       clip=t.clip)]
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #bb91fb6e
 def _pad_or_crop(t, model):
     if isinstance(t.padding_mode, str): return None
     size = list(per_axis(t.size, 3, 'size'))
@@ -128,6 +130,7 @@ def _predictor(model, n):
     return f'$lambda x: torch.softmax({logits}, 1)' if model.activation == 'softmax' and n > 1 \
         else f'$lambda x: torch.sigmoid({logits})'
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #65b9917e
 def _back(model):
     """From the network's grid to the image's own: step by step where that is exact, and in one resampling where it is
     not; 0 outside the network's grid"""
@@ -146,6 +149,7 @@ def _postprocessing(model, n):
                   output_dtype=f'$numpy.uint{8 if n <= 256 else 16}', resample=False, separate_folder=False)]
     return dict(_target_='Compose', transforms=[{'keys': 'pred', **s} for s in steps])
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #48b3eb9c
 def _inferer(model):
     if model.patch_size is None: return dict(_target_='SimpleInferer')
     beyond = dict(cval=model.fill) if model.fill else {}
@@ -158,6 +162,7 @@ def _window_weights(size):
     "Weights along each axis of a window, those that `sliding_window` takes: a Gaussian, 1 at its ends"
     return [[math.exp(((n-1)**2/4 - (i - (n-1)/2)**2)/(2*(n/8)**2)) for i in range(n)] for n in size]
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #5187d985
 def _inference_config(model, n):
     "`inference.json` of a network with `n` outputs"
     window = dict(window=_window_weights(model.patch_size), window_weights=_PRODUCT) if model.patch_size else {}
@@ -238,6 +243,25 @@ python -m monai.bundle run --config_file configs/inference.json --dataset_dir fo
 `--datalist "['a.nii.gz','b.nii.gz']"` names the images one by one%s. Labels are written on each image's own grid.
 '''
 
+_WRITTEN = 'LICENSE', 'docs/README.md', 'configs/inference.json', 'configs/metadata.json', 'models/model.pt'
+
+def _free(folder):
+    "ValueError if a file that `to_bundle` would replace, or remove, is no bundle's"
+    there = [n for n in _WRITTEN if (folder/n).exists()]
+    if there and not (folder/'configs/metadata.json').is_file():
+        raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
+
+def _write(model, folder, configs):
+    several = f', each a list of {model.channels} files or one file with {model.channels} channels'
+    channels = several if model.channels > 1 else ''
+    with writing(folder, folder=True, ours=['LICENSE']) as new:
+        for name,d in configs.items(): write_json(new/'configs'/name, d)
+        (new/'models').mkdir()
+        torch.save(weights_of(model.network), new/'models/model.pt')
+        write_text(new/'docs/README.md', model_card(model) + _HOW % channels)
+        if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
+
+# %% ../../nbs/models/04_monai_bundle.ipynb #0a46d83f
 def to_bundle(
     learn_or_model:Learner|MedModel, # A `Learner` is validated for the card; of a segmentation in 3D
     folder:str|Path, # Where to; made if needed. Files of an earlier bundle in it are replaced
@@ -263,24 +287,6 @@ def to_bundle(
     _check_texts(configs['metadata.json'], 'a text of a model')
     _write(model, folder, configs)
     return folder
-
-_WRITTEN = 'LICENSE', 'docs/README.md', 'configs/inference.json', 'configs/metadata.json', 'models/model.pt'
-
-def _free(folder):
-    "ValueError if a file that `to_bundle` would replace, or remove, is no bundle's"
-    there = [n for n in _WRITTEN if (folder/n).exists()]
-    if there and not (folder/'configs/metadata.json').is_file():
-        raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
-
-def _write(model, folder, configs):
-    several = f', each a list of {model.channels} files or one file with {model.channels} channels'
-    channels = several if model.channels > 1 else ''
-    with writing(folder, folder=True, ours=['LICENSE']) as new:
-        for name,d in configs.items(): write_json(new/'configs'/name, d)
-        (new/'models').mkdir()
-        torch.save(weights_of(model.network), new/'models/model.pt')
-        write_text(new/'docs/README.md', model_card(model) + _HOW % channels)
-        if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #b6df9c13
 class _Expression(str):
@@ -380,6 +386,7 @@ def _weights_path(folder, config, weights):
     raise ModelError(f'{folder}: no weights in {" or ".join(names)}' + (
         '; model.ts is TorchScript, a program, and is not loaded' if (folder/'models/model.ts').exists() else ''))
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #2708ba9f
 def _read_state(path):
     """A state dictionary, read as weights alone (`weights_only=True`): a file with anything else is refused with a
     ModelError"""

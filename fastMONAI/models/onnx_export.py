@@ -31,7 +31,7 @@ class _Output(nn.Module):
             model.activation if probabilities else None,
             model.temperature,
         )
-    def forward(self, image):
+    def forward(self, image:torch.Tensor)->torch.Tensor: # (B, channels, *spatial)
         y = first_output(self.network(image))
         if self.activation is None: return y
         if self.temperature != 1: y = y/self.temperature
@@ -52,6 +52,10 @@ def _shapes(model, free): # what may differ from the traced image: the batch, an
     dynamic = torch.export.Dim.DYNAMIC
     return ({0: dynamic} | ({i+2: dynamic for i in range(model.ndim)} if free else {}),)
 
+def _example(model, size, batch=2):
+    return torch.randn(batch, model.channels, *size, generator=torch.Generator().manual_seed(0)).to(model.device)
+
+# %% ../../nbs/models/05_onnx_export.ipynb #677e7ad6
 @contextlib.contextmanager
 def _quiet():
     "Without the exporter's progress and warnings, which are not about the user's network"
@@ -62,9 +66,6 @@ def _quiet():
             warnings.simplefilter('ignore')
             yield
     finally: logging.disable(before)
-
-def _example(model, size, batch=2):
-    return torch.randn(batch, model.channels, *size, generator=torch.Generator().manual_seed(0)).to(model.device)
 
 def _exported(network, model, size, free):
     "The network as PyTorch's exported program, without the paths of the files whose code was traced"
@@ -108,6 +109,7 @@ def _gap(session, network, x):
     got = session.run(None, {'image': x.cpu().numpy()})[0]
     return np.abs(got - want).max() / max(1, np.abs(want).max()) if got.shape == want.shape else math.inf
 
+# %% ../../nbs/models/05_onnx_export.ipynb #cf3d4d84
 def _graphs(graph): # it, or a function, and all graphs within
     yield graph
     for a in (a for node in graph.node for a in node.attribute):
@@ -200,6 +202,7 @@ def _check_tensor(t, path): # ModelError for NaN, or for a tensor that is not as
     if np.isnan(values).any():
         raise ModelError(f'{path}: weight {t.name!r} holds NaN: the network would answer NaN to every image')
 
+# %% ../../nbs/models/05_onnx_export.ipynb #91b5f29f
 class OnnxNetwork(nn.Module):
     "A network whose forward pass is an ONNX graph with one input and at least one output, of which it gives the first"
     def __init__(self,
@@ -216,14 +219,17 @@ class OnnxNetwork(nn.Module):
             raise ModelError(f'{path}: has {len(self.session.get_inputs())} inputs, expected 1')
         self.path, self.input = path, self.session.get_inputs()[0].name
 
-    def forward(self, x):
+    def forward(self,
+        x:torch.Tensor, # (B, channels, *spatial)
+    )->torch.Tensor:
+        "The graph's first output; ValueError for an image of a shape that it does not take"
         try: y = self.session.run(None, {self.input: x.detach().float().cpu().numpy()})[0]
         except Exception as e:
             raise ValueError(f'{self.path}: does not take an image of shape {tuple(x.shape)}, expected '
                              f'{self.session.get_inputs()[0].shape}: {" ".join(str(e).split())[:150]}') from None
         return torch.from_numpy(y).to(x.device)
 
-# %% ../../nbs/models/05_onnx_export.ipynb #c102cf66
+# %% ../../nbs/models/05_onnx_export.ipynb #052128f7
 _own_types = dict(format_version=int, probabilities=bool, size=(list, type(None)))
 
 def _read_description(path):
@@ -236,15 +242,19 @@ def _read_description(path):
         raise ModelError(f'{path}: its metadata has {len(text):,} characters, expected at most {MAX_CONFIG:,}')
     try: d = json.loads(text)
     except (ValueError, RecursionError): # of JSON, and of numbers with thousands of digits
-        raise ModelError(f'{path}: its metadata is not JSON') from None
-    if not isinstance(d, dict) or d.get('format_version') != _FORMAT_VERSION:
-        raise ModelError(f'{path}: its metadata has version '
-                         f'{str(d)[:50] if not isinstance(d, dict) else d.get("format_version")!r}, and this '
-                         f'fastMONAI reads {_FORMAT_VERSION}: update it')
+        raise ModelError(f'{path}: its metadata is not JSON, or is damaged: expected what to_onnx writes under '
+                         'fastmonai; write the file again') from None
+    if not isinstance(d, dict):
+        raise ModelError(f'{path}: its metadata is {text[:50]!r}, expected the JSON of a model, as to_onnx writes it; '
+                         'write the file again')
+    if d.get('format_version') != _FORMAT_VERSION:
+        raise ModelError(f'{path}: its metadata has version {str(d.get("format_version"))[:50]!r}, and this fastMONAI '
+                         f'reads {_FORMAT_VERSION}: update it')
     try: check_types({k: d[k] for k in _own_types if k in d}, _own_types)
     except ValueError as e: raise ModelError(f'{path}: its metadata: {e}') from None
     return d
 
+# %% ../../nbs/models/05_onnx_export.ipynb #4bc63149
 def from_onnx(
     path:str|Path, # What `to_onnx` wrote
 )->MedModel: # For prediction, on the CPU

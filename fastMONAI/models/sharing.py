@@ -111,7 +111,7 @@ def card_metadata(
                                                               metrics=metrics)])]
     return {k: v for k,v in res.items() if v is not None}
 
-# %% ../../nbs/models/02_sharing.ipynb #d2d9a945
+# %% ../../nbs/models/02_sharing.ipynb #2edcb223
 def _metric_table(model):
     lines = ['| metric | of | value | 95 % interval |', '| --- | --- | --- | --- |']
     for name,by in model.metrics.items():
@@ -120,6 +120,9 @@ def _metric_table(model):
             value = f"{v['value']:.3f}" if is_number(v['value']) else 'not defined'
             lines.append(f"| {name} | {c} | {value} | {interval} |")
     return '\n'.join(lines)
+
+# %% ../../nbs/models/02_sharing.ipynb #124f6493
+def _times(values): return '×'.join(f'{v:g}' for v in values)
 
 def _facts(model):
     t, words = model.training, []
@@ -132,8 +135,6 @@ def _facts(model):
         words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
     return '\n\n'.join(words) or 'Not known.'
 
-def _times(values): return '×'.join(f'{v:g}' for v in values)
-
 def _input_words(model):
     steps = ', '.join(map(repr, transforms_from_specs(transforms_to_specs(model.preprocessing)))) or 'none'
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
@@ -145,6 +146,7 @@ def _classes_table(model):
     return '\n'.join([f'| {head} | name |', '| --- | --- |',
                       *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
 
+# %% ../../nbs/models/02_sharing.ipynb #fbb8d643
 def model_card(
     model:MedModel, # A model with `info`, `metrics` and `training`
     *,
@@ -310,7 +312,7 @@ _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=
 def check_types(
     d:dict,
     types:dict, # {key: type, or types}
-):
+)->None:
     "ValueError where a key is unknown or missing, or its value of another type"
     if set(d) != set(types):
         raise ValueError(f'{"unknown" if set(d) - set(types) else "missing"} key {sorted(set(d) ^ set(types))[0]!r}')
@@ -412,8 +414,6 @@ def _check_details(d):
                                              if isinstance(odd, float) else f'{key} has a number over 1,000,000,000')
     _check_info(d['info'])
 
-
-
 # %% ../../nbs/models/02_sharing.ipynb #92f931e9
 def _value(v): return v | dict(value=math.nan) if v['value'] is None else v
 
@@ -446,7 +446,7 @@ def check_shapes(
     path:Path, # of the file with the weights, for the error
     found:dict, # {name: shape} of weights
     network:nn.Module, # it may be without memory
-):
+)->None:
     "ModelError unless the weights in a file have the names and shapes of those of `network`"
     wanted = {k: list(v.shape) for k,v in network.state_dict().items()}
     if set(found) != set(wanted):
