@@ -9,7 +9,9 @@ __all__ = ['first_batch', 'BatchTransform', 'BatchBrightness', 'BatchAffine', 'B
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #1062ef7f
 import math
+from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from fastai.callback.mixup import CutMix, MixHandler
 from fastcore.basics import noop, patch
+from fasttransform import Transform
 from nibabel.orientations import io_orientation
 
 from ..images.geometry import spacing_of
-from .preprocessing import transform_from_spec, no_image_found, positive_numbers
+from .preprocessing import ImageItem, transform_from_spec, no_image_found, positive_numbers
 from .vision_augmentation import array_axes, as_interval, as_probability, axis_numbers, AXIS_PAIRS
 from .vision_augmentation import left_right_axis, named_axes, RandomCutout, RandomTransform, swap_channels
 from .vision_augmentation import swap_labels, swap_pairs, with_swap
@@ -28,7 +31,8 @@ from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #bc5075f3
 def first_batch(
-    o, # A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
+    # A `MedImage` or `MedMask` batch, a plain tensor (B, C, *spatial), or a tuple with a batch of images or masks
+    o:ImageItem,
 )->MedBase:
     "The first batch of images (or masks) in `o`; TypeError if there is none, ValueError for a single item"
     if type(o) is Tensor: o = MedImage(o)
@@ -55,19 +59,19 @@ class BatchTransform(RandomTransform):
     """Base of the random batch transforms: with probability `p` each item of a training batch is transformed, by its
     own draw"""
     def draw(self,
-        o, # The batch to be transformed
+        o:ImageItem, # The batch to be transformed
     )->dict: # `items`, and what `draw_items` gives
         "Random parameters for `apply`, on the CPU, from torch's generator"
         items = (torch.rand(len(first_batch(o))) < self.p).nonzero()[:,0]
         return dict(items=items, **(self.draw_items(o, items) if len(items) else {}))
 
-    def draw_items(self, o, items)->dict:
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         "Parameters with one row for each of `items`, indices into the batch `o`"
         return {}
 
     def from_items(self,
-        o, # The batch
-        params, # For each of its items what the item transform's `draw` gave, or None
+        o:ImageItem, # The batch
+        params:Sequence[dict|None], # For each of its items what the item transform's `draw` gave, or None
     )->dict:
         "Parameters for `apply` from those of the item transform of the same name"
         items, given = _given(o, params)
@@ -75,9 +79,9 @@ class BatchTransform(RandomTransform):
                                     for k in (given[0] if given else ())})
 
     def apply(self,
-        o, # A batch: images (B, C, *spatial), or a tuple of images, masks, labels
+        o:ImageItem, # A batch: images (B, C, *spatial), or a tuple of images, masks, labels
         params:dict, # What `draw` or `from_items` gave
-    ):
+    )->ImageItem:
         "`o` with the drawn items transformed"
         first_batch(o)
         return _map_batch(o, partial(self._on_drawn, params=params), noop) if len(params['items']) else o
@@ -90,11 +94,11 @@ class BatchTransform(RandomTransform):
             if not (isinstance(there, slice) and res.data_ptr() == out[there].data_ptr()): out[there] = res
         return x.new_grid(out, x.affine)
 
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         """The drawn items `x` (n, C, *spatial), a copy that may be overwritten, with voxels of `spacing` (n, axes) mm,
         transformed"""
         return x
-    def on_item(self, x): return self.apply(x, self.draw(x))
+    def on_item(self, x:ImageItem)->ImageItem: return self.apply(x, self.draw(x))
 
 def _chunks(items, device):
     """The rows of the parameters and the indices into the batch of `items`: on a CPU one by one, which copies nothing,
@@ -114,16 +118,16 @@ def _given(o, params):
 class BatchBrightness(BatchTransform):
     "Multiply the intensities by a random factor and add a random shift: `RandomIntensityScale` of a batch, and a shift"
     def __init__(self,
-        scale_range=(0.75, 1.25), # Smallest and largest factor
-        shift=0, # Added, from -x to x; or a range
-        p=0.5, # Probability that an item is transformed
+        scale_range:Sequence[float]=(0.75, 1.25), # Smallest and largest factor
+        shift:float|Sequence[float]=0, # Added, from -x to x; or a range
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.scale_range = as_interval(scale_range, 'scale_range')
         self.shift = as_interval(shift, 'shift', low=lambda v: -v)
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         return dict(scale=_uniform(self.scale_range, len(items)), shift=_uniform(self.shift, len(items)))
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         x.mul_(_column(params['scale'], x))
         return x.add_(_column(params['shift'], x)) if 'shift' in params else x
 
@@ -150,8 +154,10 @@ def _dim2(v):
 # %% ../../nbs/data/07_batch_augmentation.ipynb #88eca578
 class _Part(BatchTransform):
     "One part of a spatial transform; on its own it is a `BatchSpatial` of this part"
-    def apply(self, o, params): return BatchSpatial(**{self.part: self}).apply(o, {self.part: params})
-    def invert(self, o, params): return BatchSpatial(**{self.part: self}).invert(o, {self.part: params})
+    def apply(self, o:ImageItem, params:dict)->ImageItem:
+        return BatchSpatial(**{self.part: self}).apply(o, {self.part: params})
+    def invert(self, o:ImageItem, params:dict)->ImageItem:
+        return BatchSpatial(**{self.part: self}).invert(o, {self.part: params})
 
 def _sextet(v, name, around=0):
     """The smallest and the largest value on each of three axes, (3, 2), from a number, a range, or one of either for
@@ -193,13 +199,13 @@ class BatchAffine(_Part):
     "Rotate, scale, shear and translate image (linear) and mask (nearest) about the centre: `RandomAffine` of a batch"
     part = 'affine'
     def __init__(self,
-        scales=0, # Factor from 1-x to 1+x; or a range; or one for each axis
-        degrees=10, # Angle from -x to x; or a range; or one for each axis
-        translation=0, # mm, from -x to x; or a range; or one for each axis
-        isotropic=False, # The same factor for all axes?
-        shear=0, # mm along one axis for each mm along another, from -x to x; or a range
-        dim2='auto', # In the plane: True, False, or 'auto', where slices are thick
-        p=0.5, # Probability that an item is transformed
+        scales:float|Sequence[float]=0, # Factor from 1-x to 1+x; or a range; or one for each axis
+        degrees:float|Sequence[float]=10, # Angle from -x to x; or a range; or one for each axis
+        translation:float|Sequence[float]=0, # mm, from -x to x; or a range; or one for each axis
+        isotropic:bool=False, # The same factor for all axes?
+        shear:float|Sequence[float]=0, # mm along one axis for each mm along another, from -x to x; or a range
+        dim2:bool|str='auto', # In the plane: True, False, or 'auto', where slices are thick
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.scales, self.degrees, self.translation, self.isotropic = scales, degrees, translation, isotropic
@@ -208,7 +214,7 @@ class BatchAffine(_Part):
         if self.ranges[0].min() <= 0: raise ValueError(f'scales must be positive factors, not {scales!r}')
         if isotropic and np.size(scales) > 2: raise ValueError(f'isotropic takes one range of scales, not {scales!r}')
 
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         x, n = first_batch(o), len(items)
         scales, degrees, translation = (_within(r, n) for r in self.ranges)
         if self.isotropic: scales[:] = scales[:,:1].clone()
@@ -237,24 +243,25 @@ class BatchFlip(_Part):
     "Mirror image and mask: `RandomFlip` of a batch"
     part = 'flip'
     def __init__(self,
-        axes='LRAPIS', # Directions as letters or words, array axes, or several of them
-        p=0.5, # Probability that an item is transformed at all
-        flip_probability=0.5, # Probability of each axis to be flipped, if so
+        axes:int|str|Sequence[int|str]='LRAPIS', # Directions as letters or words, array axes, or several of them
+        p:float=0.5, # Probability that an item is transformed at all
+        flip_probability:float=0.5, # Probability of each axis to be flipped, if so
         *,
-        swap:list|str=None, # As for `RandomFlip`: labels (or channels) that change places with left and right
+        # As for `RandomFlip`: labels (or channels) that change places with left and right
+        swap:Sequence[Sequence[int]]|str|None=None,
     ):
         super().__init__(p)
         self.axes, self.swap = axes, swap_pairs(swap)
         self.flip_probability = as_probability(flip_probability, 'flip_probability')
         named_axes(axes)
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         x, names = first_batch(o), named_axes(self.axes)
         everywhere = set(AXIS_PAIRS) <= set(names)                       # spares a look at each item's orientation
         may = _rows_of(range(x.ndim-2) if everywhere else array_axes(names, x[i]) for i in items.tolist())
         if self.swap == 'leave_out': may &= ~_rows_of([left_right_axis(x[i])] for i in items.tolist())
         return dict(axes=may & (torch.rand(len(items), 3) < self.flip_probability))
-    def for_sides(self, swap): return with_swap(self, swap)
-    def from_items(self, o, params):
+    def for_sides(self, swap:Sequence[Sequence[int]]|str|None)->Self: return with_swap(self, swap)
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         items, given = _given(o, params)
         return dict(items=items, axes=_rows_of(p['axes'] for p in given))
 
@@ -267,11 +274,11 @@ class BatchElastic(_Part):
     "Bend image and mask by a smooth random field: `RandomElasticDeformation` of a batch"
     part = 'elastic'
     def __init__(self,
-        num_control_points=7, # Control points along each array axis: a number over 3, or one for each
-        max_displacement=7.5, # mm: a number, or one for each array axis
-        locked_borders=2, # How many layers of control points stay fixed at the border: 0, 1 or 2
-        dim2='auto', # In the plane: True, False, or 'auto', where slices are thick
-        p=0.5, # Probability that an item is transformed
+        num_control_points:int|Sequence[int]=7, # Control points along each array axis: a number over 3, or one for each
+        max_displacement:float|Sequence[float]=7.5, # mm: a number, or one for each array axis
+        locked_borders:int=2, # How many layers of control points stay fixed at the border: 0, 1 or 2
+        dim2:bool|str='auto', # In the plane: True, False, or 'auto', where slices are thick
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.num_control_points, self.max_displacement, self.locked_borders = (
@@ -289,7 +296,7 @@ class BatchElastic(_Part):
         if np.min(max_displacement) < 0:
             raise ValueError(f'max_displacement must not be negative, not {max_displacement!r}')
 
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         n, across = len(items), _slice_axis(first_batch(o), self.dim2)[items]
         points = (2 * torch.rand(n, *self.points, 3, dtype=torch.float64) - 1) * torch.tensor(
             np.broadcast_to(self.max_displacement, 3).copy()
@@ -301,7 +308,7 @@ class BatchElastic(_Part):
             points[flat, ..., axis] = 0                                   # and within them
         return dict(control_points=points)
 
-    def from_items(self, o, params):
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         items, given = _given(o, params)
         if not given: return dict(items=items)
         x = first_batch(o)
@@ -424,10 +431,11 @@ def _maps(x, params):
 class BatchSpatial(BatchTransform):
     "Flip, move and bend image and mask in one resampling"
     def __init__(self,
-        affine=None, # A `BatchAffine`, or None
-        elastic=None, # A `BatchElastic`, or None
-        flip=None, # A `BatchFlip`, or None
-        default_pad_value=0., # Image value from outside the field of view: a number, or 'minimum' of the channel
+        affine:BatchAffine|None=None, # A `BatchAffine`, or None
+        elastic:BatchElastic|None=None, # A `BatchElastic`, or None
+        flip:BatchFlip|None=None, # A `BatchFlip`, or None
+        # Image value from outside the field of view: a number, or 'minimum' of the channel
+        default_pad_value:float|str=0.,
     ):
         super().__init__(1)
         for v,cls in ((affine, BatchAffine), (elastic, BatchElastic), (flip, BatchFlip)):
@@ -438,22 +446,23 @@ class BatchSpatial(BatchTransform):
         self.affine, self.elastic, self.flip, self.default_pad_value = affine, elastic, flip, default_pad_value
 
     @property
-    def parts(self): return {p.part: p for p in (self.affine, self.elastic, self.flip) if p is not None}
-    def draw(self, o): return {k: p.draw(o) for k,p in self.parts.items()}
-    def from_items(self, o, params):
+    def parts(self)->dict: return {p.part: p for p in (self.affine, self.elastic, self.flip) if p is not None}
+    def draw(self, o:ImageItem)->dict: return {k: p.draw(o) for k,p in self.parts.items()}
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         "As for other transforms; each item's parameters are a dictionary such as `dict(affine=..., flip=...)`"
         return {k: p.from_items(o, [None if i is None else i.get(k) for i in params]) for k,p in self.parts.items()}
-    def apply(self, o, params): return self._swap_sides(self._move(o, *_maps(first_batch(o), params)), params)
-    def for_sides(self, swap):
+    def apply(self, o:ImageItem, params:dict)->ImageItem:
+        return self._swap_sides(self._move(o, *_maps(first_batch(o), params)), params)
+    def for_sides(self, swap:Sequence[Sequence[int]]|str|None)->Self:
         flip = self.flip if self.flip is None else self.flip.for_sides(swap)
         return self if flip is self.flip else BatchSpatial(self.affine, self.elastic, flip, self.default_pad_value)
-    def invert(self, o, params):
+    def invert(self, o:ImageItem, params:dict)->ImageItem:
         "Undo affine map and flips; what was bent cannot be undone"
         linear, shift, bend = _maps(first_batch(o), params)
         if bend is not None: raise NotImplementedError('an elastic deformation cannot be undone')
         linear = torch.linalg.inv(linear)
         return self._swap_sides(self._move(o, linear, -(linear @ shift[...,None])[...,0], None), params)
-    def to_spec(self):
+    def to_spec(self)->dict:
         parts = {k: None if getattr(self, k) is None else getattr(self, k).to_spec()
                  for k in ('affine', 'elastic', 'flip')}
         return dict(name='BatchSpatial', args=dict(parts, default_pad_value=self.default_pad_value))
@@ -527,14 +536,14 @@ class BatchGamma(BatchTransform):
     """Raise the intensities of each channel, mapped to 0 to 1, to a random power, and map them back: `RandomGamma` of
     a batch"""
     def __init__(self,
-        log_gamma=(-0.3, 0.3), # Logarithm of the power, from -x to x; or a range
-        p=0.5, # Probability that an item is transformed
+        log_gamma:float|Sequence[float]=(-0.3, 0.3), # Logarithm of the power, from -x to x; or a range
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.log_gamma = as_interval(log_gamma, 'log_gamma', low=lambda v: -v)
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         return dict(gamma=_uniform(self.log_gamma, len(items), first_batch(o).shape[1]).exp())
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         lo, hi = _range(x)
         span = torch.where(hi > lo, hi - lo, 1)
         return x.sub_(lo).div_(span).pow_(_column(params['gamma'], x)).mul_(span).add_(lo)
@@ -543,13 +552,13 @@ class BatchGamma(BatchTransform):
 class BatchContrast(BatchTransform):
     "Multiply the distance from each channel's mean by a random factor, within the channel's range"
     def __init__(self,
-        factor_range=(0.75, 1.25), # Smallest and largest factor
-        p=0.5, # Probability that an item is transformed
+        factor_range:Sequence[float]=(0.75, 1.25), # Smallest and largest factor
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.factor_range = as_interval(factor_range, 'factor_range')
-    def draw_items(self, o, items): return dict(factor=_uniform(self.factor_range, len(items)))
-    def on_images(self, x, params, spacing):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict: return dict(factor=_uniform(self.factor_range, len(items)))
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         (lo, hi), mean = _range(x), _column(x.flatten(2).mean(2), x)
         return x.sub_(mean).mul_(_column(params['factor'], x)).add_(mean).clamp_(lo, hi)
 
@@ -557,17 +566,17 @@ class BatchContrast(BatchTransform):
 class BatchNoise(BatchTransform):
     "Add Gaussian noise: `RandomNoise` of a batch"
     def __init__(self,
-        mean=0, # Mean of the noise, from -x to x; or a range
-        std=(0, 0.25), # Standard deviation, from 0 to x; or a range
-        p=0.5, # Probability that an item is transformed
+        mean:float|Sequence[float]=0, # Mean of the noise, from -x to x; or a range
+        std:float|Sequence[float]=(0, 0.25), # Standard deviation, from 0 to x; or a range
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.mean, self.std = as_interval(mean, 'mean', low=lambda v: -v), as_interval(std, 'std', low=lambda v: 0)
         if self.std[0] < 0: raise ValueError(f'std must not be negative, not {std!r}')
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         n = len(items)
         return dict(mean=_uniform(self.mean, n), std=_uniform(self.std, n), seed=torch.randint(2**31, (n,)))
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         generator = torch.Generator(x.device).manual_seed(int(params['seed'][0]))
         noise = torch.empty_like(x).normal_(generator=generator)
         return noise.mul_(_column(params['std'], x)).add_(_column(params['mean'], x)).add_(x)
@@ -603,19 +612,20 @@ def _gaussians(std, n):
 class BatchBlur(BatchTransform):
     "Blur with a Gaussian whose width is drawn for each array axis: `RandomBlur` of a batch"
     def __init__(self,
-        std=(0, 2), # Standard deviation in mm, from 0 to x; or a range; or one of either for each axis
-        in_voxels=False, # Is `std` in voxels?
-        p=0.5, # Probability that an item is transformed
+        # Standard deviation in mm, from 0 to x; or a range; or one of either for each axis
+        std:float|Sequence[float]=(0, 2),
+        in_voxels:bool=False, # Is `std` in voxels?
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.std, self.in_voxels = std, in_voxels
         self.ranges = _sextet([s for o in np.ravel(std) for s in (0, o)] if np.size(std) in (1, 3) else std, 'std')
         if self.ranges.min() < 0: raise ValueError(f'std must not be negative, not {std!r}')
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         std = _within(self.ranges, len(items))
         return dict(std=std * F.pad(_spacing(first_batch(o))[items], (0, 5-first_batch(o).ndim), value=1)
                     if self.in_voxels else std)
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         for axis,n in enumerate(x.shape[2:]):
             std = params['std'][:,axis].double() / spacing[:,axis]
             x = _along(x, axis, std > 0, _gaussians(std, n))
@@ -638,27 +648,27 @@ class BatchAnisotropy(BatchTransform):
     """Downsample and interpolate back to the grid, along one drawn axis as `RandomAnisotropy`, or along all as a
     scanner of low resolution"""
     def __init__(self,
-        axes=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
-        downsampling=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
-        all_axes=False, # Downsample along all of `axes`?
-        dim2='auto', # Never across the slices: True, False, or 'auto', where slices are thick
-        p=0.5, # Probability that an item is transformed
+        axes:int|Sequence[int]=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
+        downsampling:float|Sequence[float]=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
+        all_axes:bool=False, # Downsample along all of `axes`?
+        dim2:bool|str='auto', # Never across the slices: True, False, or 'auto', where slices are thick
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.axes, self.downsampling = axis_numbers(axes), as_interval(downsampling, 'downsampling', low=lambda v: 1)
         self.all_axes, self.dim2 = all_axes, _dim2(dim2)
         if self.downsampling[0] < 1: raise ValueError(f'downsampling must be at least 1, not {downsampling!r}')
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         n, across = len(items), _slice_axis(first_batch(o), self.dim2)[items]
         may = torch.tensor([a in self.axes for a in range(3)]) & (torch.arange(3) != across[:,None])
         chosen = may if self.all_axes else F.one_hot((torch.rand(n, 3) * may).argmax(1), 3).bool() & may
         return dict(downsampling=torch.where(chosen, _uniform(self.downsampling, n, 1), 1.))
-    def from_items(self, o, params):
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         items, given = _given(o, params)
         return dict(items=items,
                     downsampling=torch.tensor([[p['downsampling'] if a == p['axis'] else 1. for a in range(3)]
                                                for p in given]))
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         for axis,n in enumerate(x.shape[2:]):
             factors = params['downsampling'][:,axis]
             x = _along(x, axis, factors > 1, _thickened(factors, n))
@@ -678,18 +688,19 @@ def _ghosts(num, intensity, restore, n):
 class BatchGhosting(BatchTransform):
     "Add ghosts along one axis, as from breathing or pulsation: `RandomGhosting` of a batch"
     def __init__(self,
-        intensity=(0.5, 1), # Strength, from 0 to x; or a range
-        num_ghosts=(4, 10), # Number of ghosts: a range
-        axes=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
-        restore=None, # Share of the k-space's centre that is restored; a range, or None for its central slice
-        p=0.5, # Probability that an item is transformed
+        intensity:float|Sequence[float]=(0.5, 1), # Strength, from 0 to x; or a range
+        num_ghosts:int|Sequence[int]=(4, 10), # Number of ghosts: a range
+        axes:int|Sequence[int]=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
+        # Share of the k-space's centre that is restored; a range, or None for its central slice
+        restore:float|Sequence[float]|None=None,
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.intensity = as_interval(intensity, 'intensity', low=lambda v: 0)
         self.num_ghosts = as_interval(num_ghosts, 'num_ghosts')
         self.axes = axis_numbers(axes)
         self.restore = None if restore is None else as_interval(restore, 'restore', low=lambda v: 0)
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         n, axes = len(items), [a for a in self.axes if a < first_batch(o).ndim-2]
         if not axes:
             raise ValueError(f'a batch of shape {tuple(first_batch(o).shape)} has none of the axes {self.axes}')
@@ -697,10 +708,10 @@ class BatchGhosting(BatchTransform):
         return dict(num_ghosts=torch.randint(self.num_ghosts[0], self.num_ghosts[1]+1, (n,)),
                     axis=torch.tensor(axes)[torch.randint(len(axes), (n,))],
                     intensity=_uniform(self.intensity, n), restore=restore)
-    def from_items(self, o, params):
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         return super().from_items(o, [p and dict(p, restore=math.nan if p['restore'] is None else p['restore'])
                                       for p in params])
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         for axis,n in enumerate(x.shape[2:]):
             x = _along(x, axis, params['axis'] == axis,
                        _ghosts(params['num_ghosts'], params['intensity'], params['restore'], n))
@@ -710,20 +721,20 @@ class BatchGhosting(BatchTransform):
 class BatchBiasField(BatchTransform):
     "Multiply by a smooth field, the exponential of a polynomial of the position: `RandomBiasField` of a batch"
     def __init__(self,
-        coefficients=0.5, # Polynomial coefficients, from -x to x; or a range
-        order=3, # Order of the polynomial
-        p=0.5, # Probability that an item is transformed
+        coefficients:float|Sequence[float]=0.5, # Polynomial coefficients, from -x to x; or a range
+        order:int=3, # Order of the polynomial
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.coefficients = as_interval(coefficients, 'coefficients', low=lambda v: -v)
         self.polynomial_order = order                                     # fastai's `order` says when a transform runs
         if not isinstance(order, int) or order < 0: raise ValueError(f'order must be a whole number, not {order!r}')
     @property
-    def args(self): return dict(coefficients=self.coefficients, order=self.polynomial_order, p=self.p)
-    def draw_items(self, o, items):
+    def args(self)->dict: return dict(coefficients=self.coefficients, order=self.polynomial_order, p=self.p)
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         n, order = len(items), self.polynomial_order
         return dict(coefficients=_uniform(self.coefficients, n, len(_powers(order))), order=torch.full((n,), order))
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         order = int(params['order'][0])
         table = torch.zeros(len(x), *[order+1]*3)
         table[:, *torch.tensor(_powers(order)).T] = params['coefficients'].float()
@@ -740,13 +751,14 @@ def _powers(order):
 class BatchCutout(BatchTransform):
     "Erase random boxes of the image: `RandomCutout` of a batch"
     def __init__(self,
-        holes=1, # Smallest number of boxes
-        max_holes=3, # Largest number of boxes; None: always `holes`
-        spatial_size=8, # Smallest edge in voxels: a number, or one for each axis
-        max_spatial_size=16, # Largest edge in voxels: a number, or one for each axis; None: always `spatial_size`
-        fill='min', # New values: 'min', 'max' or 'mean' of the channel, or a number
-        mask_only=True, # Where the item has a mask with foreground, erase only there?
-        p=0.2, # Probability that an item is transformed
+        holes:int=1, # Smallest number of boxes
+        max_holes:int|None=3, # Largest number of boxes; None: always `holes`
+        spatial_size:int|Sequence[int]=8, # Smallest edge in voxels: a number, or one for each axis
+        # Largest edge in voxels: a number, or one for each axis; None: always `spatial_size`
+        max_spatial_size:int|Sequence[int]|None=16,
+        fill:float|str='min', # New values: 'min', 'max' or 'mean' of the channel, or a number
+        mask_only:bool=True, # Where the item has a mask with foreground, erase only there?
+        p:float=0.2, # Probability that an item is transformed
     ):
         RandomCutout(holes, max_holes, spatial_size, max_spatial_size, fill, mask_only, p)  # its checks
         super().__init__(p)
@@ -758,7 +770,7 @@ class BatchCutout(BatchTransform):
         )
         self.fill, self.mask_only = fill, mask_only
 
-    def draw_items(self, o, items):
+    def draw_items(self, o:ImageItem, items:Tensor)->dict:
         x = first_batch(o)
         n, shape, found = len(items), torch.tensor(x.shape[2:]), self._foreground(o, items)
         low, high = (torch.tensor(np.broadcast_to(v, len(shape)).copy())
@@ -783,13 +795,13 @@ class BatchCutout(BatchTransform):
         found = (mask.as_subclass(Tensor)[items.to(mask.device, non_blocking=True)] != 0).any(1)
         return found | ~found.flatten(1).any(1).reshape(-1, *[1]*(found.ndim-1))
 
-    def from_items(self, o, params):
+    def from_items(self, o:ImageItem, params:Sequence[dict|None])->dict:
         items, given = _given(o, params)
         most = max((len(p['sizes']) for p in given), default=0)
         pad = lambda v: torch.tensor([list(rows) + [[0]*len(rows[0])]*(most-len(rows)) for rows in v])
         return dict(items=items, **({k: pad([p[k] for p in given]) for k in ('starts', 'sizes')} if given else {}))
 
-    def apply(self, o, params):
+    def apply(self, o:ImageItem, params:dict)->ImageItem:
         if not len(params['items']): return o
         x = first_batch(o)
         starts, sizes = (params[k].to(x.device, non_blocking=True) for k in ('starts', 'sizes'))
@@ -805,7 +817,7 @@ class BatchCutout(BatchTransform):
         hole = (hole if found is None else hole & found)[:,None]
         return _map_batch(o, partial(self._on_drawn, params=dict(params, hole=hole)), noop)
 
-    def on_images(self, x, params, spacing):
+    def on_images(self, x:Tensor, params:dict, spacing:Tensor)->Tensor:
         fills = dict(min=Tensor.amin, max=Tensor.amax, mean=Tensor.mean)
         value = fills[self.fill](x.flatten(2),
                                  2) if isinstance(self.fill, str) else torch.full((len(x),), float(self.fill))
@@ -813,18 +825,18 @@ class BatchCutout(BatchTransform):
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #16c3d53e
 def aug_transforms3d(
-    mult=1., # Factor for `max_rotate`, `elastic` and the strength of the intensity changes
-    flip_axes='LRAPIS', # Directions or array axes that may be mirrored; None: no flips
-    max_rotate=30., # Degrees, about each axis
-    min_zoom=0.7, # Smallest scale
-    max_zoom=1.4, # Largest scale
-    elastic=0., # Largest displacement in mm; 0: no bending
-    p_affine=0.35, # Probability that an item is rotated and scaled, and that it is bent
-    p_lighting=0.15, # Probability of each of the intensity changes
-    dim2='auto', # In the plane: True, False, or 'auto', where slices are thick
-    xtra_tfms=None, # More batch transforms, put at the end
+    mult:float=1., # Factor for `max_rotate`, `elastic` and the strength of the intensity changes
+    flip_axes:int|str|Sequence[int|str]|None='LRAPIS', # Directions or array axes that may be mirrored; None: no flips
+    max_rotate:float=30., # Degrees, about each axis
+    min_zoom:float=0.7, # Smallest scale
+    max_zoom:float=1.4, # Largest scale
+    elastic:float=0., # Largest displacement in mm; 0: no bending
+    p_affine:float=0.35, # Probability that an item is rotated and scaled, and that it is bent
+    p_lighting:float=0.15, # Probability of each of the intensity changes
+    dim2:bool|str='auto', # In the plane: True, False, or 'auto', where slices are thick
+    xtra_tfms:Sequence[Transform]|None=None, # More batch transforms, put at the end
     *,
-    swap:list|str=None, # Labels that change places with left and right, as for `RandomFlip`
+    swap:Sequence[Sequence[int]]|str|None=None, # Labels that change places with left and right, as for `RandomFlip`
 )->list:
     """Batch transforms for training: one for all that moves, then noise, blur, brightness, contrast, low resolution
     and gamma"""
@@ -842,7 +854,7 @@ def aug_transforms3d(
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #8cedb3a7
 @patch
-def before_fit(self:MixHandler):
+def before_fit(self:MixHandler)->None:
     "TypeError where the targets are masks, whose labels cannot be mixed, and of `CutMix` in 3D"
     data, name = getattr(self.dls.train, 'dataset', ()), type(self).__name__
     item = data[0] if len(data) else ()

@@ -21,8 +21,10 @@ from ..images import geometry as _geometry
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/03_preprocessing.ipynb #b7c8fd41
+ImageItem = Tensor|tuple|list # A `MedImage`, a `MedMask`, a plain tensor, or images, masks and labels
+
 def no_image_found(
-    x, # An item that holds no image, of any kind
+    x:object, # An item that holds no image, of any kind
 )->str:
     "What an error says of it, in one line"
     found = f"({', '.join(type(o).__name__ for o in x)})" if isinstance(x, (tuple, list)) else f'{type(x).__name__}'
@@ -32,10 +34,10 @@ def no_image_found(
 def map_item(
     # A `MedImage` or `MedMask`; a tuple or list of them and of labels; or a plain tensor (C, *spatial), taken as an
     # image
-    x,
+    x:ImageItem,
     on_image:Callable, # What to do with a `MedImage`
     on_mask:Callable, # What to do with a `MedMask`
-):
+)->ImageItem:
     "The item `x` with its images and masks changed, and everything else as it was; TypeError if it holds neither"
     if type(x) is Tensor: return on_image(MedImage(x)).as_subclass(Tensor)
     if isinstance(x, (tuple, list)):
@@ -61,21 +63,22 @@ class MedTransform(Transform):
     """Base of the item transforms: overwrite `on_image` and `on_mask`; keep each argument of `__init__` as an
     attribute of its name"""
     def __init__(self): super().__init__()
-    def on_image(self, img): return img
-    def on_mask(self, mask): return mask
+    def on_image(self, img:MedImage)->MedImage: return img
+    def on_mask(self, mask:MedMask)->MedMask: return mask
 
     def __call__(self,
-        x, # A `MedImage`, a `MedMask`, a plain tensor (C, *spatial), or a tuple with images, masks and labels
+        # A `MedImage`, a `MedMask`, a plain tensor (C, *spatial), or a tuple with images, masks and labels
+        x:ImageItem,
         split_idx:int|None=0, # fastai's pipelines say 0 in training, 1 in validation; a direct call counts as training
-    ):
+    )->ImageItem:
         "`x` transformed, of the same type or types; `x` itself if the transform is for another split"
         return x if self.split_idx not in (None, split_idx) else self.on_item(x)
-    def on_item(self, x): return map_item(x, self.on_image, self.on_mask)
+    def on_item(self, x:ImageItem)->ImageItem: return map_item(x, self.on_image, self.on_mask)
 
     def inverse(self,
         x:MedBase, # What the transform gave, or a prediction on the same grid
         geometry:_geometry.Geometry|None=None, # The grid before the transform
-    ):
+    )->MedBase:
         "`x` on the grid `geometry`; a transform that left the grid alone has nothing to undo"
         return x
 
@@ -90,7 +93,7 @@ class MedTransform(Transform):
 
 # %% ../../nbs/data/03_preprocessing.ipynb #4a556dda
 def positive_numbers(
-    v, # A number, or one for each axis, of any type
+    v:object, # A number, or one for each axis, of any type
     name:str, # What it is, for the error
     *,
     whole:bool=False, # As integers?
@@ -114,9 +117,9 @@ class Reorder(MedTransform):
         super().__init__()
         _geometry.Geometry((1,1,1), np.eye(4)).reorder(orientation)
         self.orientation = orientation
-    def on_image(self, img): return img.reorder(self.orientation)
+    def on_image(self, img:MedImage)->MedImage: return img.reorder(self.orientation)
     on_mask = on_image
-    def inverse(self, x, geometry): return x.reorder(geometry.orientation)
+    def inverse(self, x:MedBase, geometry:_geometry.Geometry)->MedBase: return x.reorder(geometry.orientation)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #7087afed
 class Resample(MedTransform):
@@ -126,12 +129,12 @@ class Resample(MedTransform):
     ):
         super().__init__()
         self.spacing = positive_numbers(spacing, 'spacing')
-    def on_image(self, img):
+    def on_image(self, img:MedImage)->MedImage:
         as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
         return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6,
                                             atol=0) else img.resample(self.spacing)
     on_mask = on_image
-    def inverse(self, x, geometry): return x.resample(geometry)
+    def inverse(self, x:MedBase, geometry:_geometry.Geometry)->MedBase: return x.resample(geometry)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #56caedec
 _maskings = dict(foreground=lambda x: x > 0, mean=lambda x: x > x.mean())
@@ -169,7 +172,7 @@ class ZNormalization(MedTransform):
             raise ValueError(f'masking_method must be None, {", ".join(map(repr, _maskings))} or a function, not '
                              f'{masking_method!r}')
         self.masking_method, self.channel_wise = masking_method, channel_wise
-    def on_image(self, img):
+    def on_image(self, img:MedImage)->MedImage:
         return _by_channel(img, lambda x: _standardised(x, _selected(x, self.masking_method)), self.channel_wise)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #6feef990
@@ -188,7 +191,7 @@ class RescaleIntensity(MedTransform):
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise ValueError(f'percentiles must lie in 0 to 100, not {percentiles}')
 
-    def on_image(self, img):
+    def on_image(self, img:MedImage)->MedImage:
         x, (out_lo, out_hi) = img.as_subclass(Tensor).float(), self.out_min_max
         if self.percentiles != (0, 100): x = x.clamp(*np.percentile(x.numpy(), self.percentiles).tolist())
         lo, hi = self.in_min_max or [o.item() for o in x.aminmax()]
@@ -212,7 +215,7 @@ class NormalizeIntensity(MedTransform):
         super().__init__()
         self.nonzero, self.channel_wise, self.subtrahend, self.divisor = nonzero, channel_wise, subtrahend, divisor
 
-    def on_image(self, img):
+    def on_image(self, img:MedImage)->MedImage:
         x = img.as_subclass(Tensor).float()
         parts = x.split(1) if self.channel_wise else [x]
         subs, divs = (self._each(o, len(parts)) for o in (self.subtrahend, self.divisor))
@@ -231,35 +234,6 @@ class NormalizeIntensity(MedTransform):
         div = values.std(correction=0) if divisor is None else divisor
         if values.min() == values.max() and divisor is None: div = 1
         return torch.where(keep, (x - sub) / (div or 1), x)
-
-# %% ../../nbs/data/03_preprocessing.ipynb #b0f2005d
-class PadOrCrop(MedTransform):
-    "Pad or crop image and mask to `size` voxels about the centre"
-    def __init__(self,
-        size:int|list, # Voxels: a number, or one for each axis
-        # New voxels of an image: a number, or its channel's own 'minimum', 'maximum', 'mean' or 'median'. Of a mask:
-        # 0
-        padding_mode:float|str=0,
-        # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
-        mask_name:str|None=None,
-    ):
-        super().__init__()
-        self.size, self.padding_mode, self.mask_name = positive_numbers(size, 'size',
-                                                                 whole=True), _padding(padding_mode), mask_name
-
-    def on_item(self, x):
-        masks = [o for o in x
-                 if isinstance(o, MedMask)] if isinstance(x, (tuple, list)) and self.mask_name is not None else []
-        if masks: x = map_item(x, *[_window_on(masks[0], self.size)]*2)
-        return super().on_item(x)
-    def on_image(self, img):
-        return _pad_or_crop(img, self.size, self.padding_mode)
-    def on_mask(self, mask): return _pad_or_crop(mask, self.size, 0)
-    def inverse(self, x, geometry):
-        "`x` on the grid `geometry`, voxel for voxel; what had been cropped away is 0"
-        if x.geometry.close_to(geometry): return x
-        return x.new_grid(_geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode='nearest', fill=0),
-                          geometry.affine)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #28c4bde9
 def _padding(mode): # As `pad_or_crop` of `geometry` takes it
@@ -283,6 +257,57 @@ def _window_on(mask, size):
     starts = np.clip(np.floor(centre - sizes/2), 0, shape - sizes).astype(int)
     index = (slice(None), *(slice(s, s+n) for s,n in zip(starts.tolist(), sizes.tolist())))
     return lambda x: x[index]
+
+# %% ../../nbs/data/03_preprocessing.ipynb #b0f2005d
+class PadOrCrop(MedTransform):
+    "Pad or crop image and mask to `size` voxels about the centre"
+    def __init__(self,
+        size:int|list, # Voxels: a number, or one for each axis
+        # New voxels of an image: a number, or its channel's own 'minimum', 'maximum', 'mean' or 'median'. Of a mask:
+        # 0
+        padding_mode:float|str=0,
+        # Any name: move the window towards the foreground of the item's mask, as far as the image reaches
+        mask_name:str|None=None,
+    ):
+        super().__init__()
+        self.size, self.padding_mode, self.mask_name = positive_numbers(size, 'size',
+                                                                 whole=True), _padding(padding_mode), mask_name
+
+    def on_item(self, x:ImageItem)->ImageItem:
+        masks = [o for o in x
+                 if isinstance(o, MedMask)] if isinstance(x, (tuple, list)) and self.mask_name is not None else []
+        if masks: x = map_item(x, *[_window_on(masks[0], self.size)]*2)
+        return super().on_item(x)
+    def on_image(self, img:MedImage)->MedImage:
+        return _pad_or_crop(img, self.size, self.padding_mode)
+    def on_mask(self, mask:MedMask)->MedMask: return _pad_or_crop(mask, self.size, 0)
+    def inverse(self, x:MedBase, geometry:_geometry.Geometry)->MedBase:
+        "`x` on the grid `geometry`, voxel for voxel; what had been cropped away is 0"
+        if x.geometry.close_to(geometry): return x
+        return x.new_grid(_geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode='nearest', fill=0),
+                          geometry.affine)
+
+# %% ../../nbs/data/03_preprocessing.ipynb #6533ea67
+def _zoomed(affine, shape, new):
+    "The affine of `new` voxels that share the field of view of `shape` voxels with `affine`"
+    factors = np.ones(4)
+    factors[:len(new)] = np.array(shape) / new
+    res = np.array(affine, dtype=float) @ np.diag(factors)
+    res[:3,3] = (np.array(affine) @ [*[(f-1)/2 for f in factors[:3]], 1])[:3]
+    return res
+
+def _interpolated(x, new):
+    "`x` (C, *spatial) with `new` voxels: linear, averaged where it gets smaller"
+    x = x.float()
+    if x.ndim == 3: return F.interpolate(x[None], new, mode='bilinear', antialias=True)[0]
+    x = F.interpolate(x, new[1:], mode='bilinear', antialias=True)
+    return F.interpolate(x.flatten(2)[None], (new[0], new[1]*new[2]), mode='bilinear', antialias=True).reshape(-1, *new)
+
+def _nearest(x, new):
+    "`x` (C, *spatial) with `new` voxels, each that of the nearest old one"
+    for axis,(n,old) in enumerate(zip(new, x.shape[1:]), 1):
+        x = x.index_select(axis, ((torch.arange(n, dtype=torch.float64) + .5) * old/n).long().clamp(max=old-1))
+    return x
 
 # %% ../../nbs/data/03_preprocessing.ipynb #b5720458
 class ResizeTo(MedTransform):
@@ -317,36 +342,14 @@ class ResizeTo(MedTransform):
             x = x.new_grid(interpolate(x.as_subclass(Tensor), inner), affine)
         return _pad_or_crop(x, goal, fill)
 
-    def on_image(self, img): return self._resized(img, _interpolated, self.padding_mode)
-    def on_mask(self, mask): return self._resized(mask, _nearest, 0)
-    def inverse(self, x, geometry):
+    def on_image(self, img:MedImage)->MedImage: return self._resized(img, _interpolated, self.padding_mode)
+    def on_mask(self, mask:MedMask)->MedMask: return self._resized(mask, _nearest, 0)
+    def inverse(self, x:MedBase, geometry:_geometry.Geometry)->MedBase:
         "`x` on the grid `geometry`; what had been cropped away is 0"
         if x.geometry.close_to(geometry): return x
         mode = 'nearest' if isinstance(x, MedMask) else 'linear'
         res = _geometry.resample(x.as_subclass(Tensor), x.geometry, geometry, mode=mode, fill=0)
         return x.new_grid(res, geometry.affine)
-
-# %% ../../nbs/data/03_preprocessing.ipynb #6533ea67
-def _zoomed(affine, shape, new):
-    "The affine of `new` voxels that share the field of view of `shape` voxels with `affine`"
-    factors = np.ones(4)
-    factors[:len(new)] = np.array(shape) / new
-    res = np.array(affine, dtype=float) @ np.diag(factors)
-    res[:3,3] = (np.array(affine) @ [*[(f-1)/2 for f in factors[:3]], 1])[:3]
-    return res
-
-def _interpolated(x, new):
-    "`x` (C, *spatial) with `new` voxels: linear, averaged where it gets smaller"
-    x = x.float()
-    if x.ndim == 3: return F.interpolate(x[None], new, mode='bilinear', antialias=True)[0]
-    x = F.interpolate(x, new[1:], mode='bilinear', antialias=True)
-    return F.interpolate(x.flatten(2)[None], (new[0], new[1]*new[2]), mode='bilinear', antialias=True).reshape(-1, *new)
-
-def _nearest(x, new):
-    "`x` (C, *spatial) with `new` voxels, each that of the nearest old one"
-    for axis,(n,old) in enumerate(zip(new, x.shape[1:]), 1):
-        x = x.index_select(axis, ((torch.arange(n, dtype=torch.float64) + .5) * old/n).long().clamp(max=old-1))
-    return x
 
 # %% ../../nbs/data/03_preprocessing.ipynb #00be5b8c
 class CropForeground(MedTransform):
@@ -362,7 +365,7 @@ class CropForeground(MedTransform):
             raise ValueError(f'margin must be a whole number of voxels from 0 on, or one for each axis, not {margin!r}')
         self.threshold, self.margin = threshold, margin
 
-    def on_item(self, x):
+    def on_item(self, x:ImageItem)->ImageItem:
         images = [o for o in (x if isinstance(x, (tuple, list)) else [x]) if type(o) is Tensor
                   or isinstance(o, MedBase)]
         if not images: return map_item(x, None, None)
@@ -381,12 +384,13 @@ class CropForeground(MedTransform):
 # %% ../../nbs/data/03_preprocessing.ipynb #66811e69
 class BinaryConverter(MedTransform):
     "Masks become 1 where they are above 0; images are untouched"
-    def on_mask(self, mask): return mask.new_grid((mask.as_subclass(Tensor) > 0).float(), mask.affine)
+    def on_mask(self, mask:MedMask)->MedMask: return mask.new_grid((mask.as_subclass(Tensor) > 0).float(), mask.affine)
 
 class BraTSMaskConverter(MedTransform):
     "Masks with the labels 0, 1, 2, 4 of the BraTS challenge get 0, 1, 2, 3; images are untouched"
-    def on_mask(self, mask): return _relabel(mask, 4, 3)
-    def inverse(self, x, geometry=None): return _relabel(x, 3, 4) if isinstance(x, MedMask) else x
+    def on_mask(self, mask:MedMask)->MedMask: return _relabel(mask, 4, 3)
+    def inverse(self, x:MedBase, geometry:_geometry.Geometry|None=None)->MedBase:
+        return _relabel(x, 3, 4) if isinstance(x, MedMask) else x
 
 def _relabel(mask, old, new):
     x = mask.as_subclass(Tensor)
@@ -395,9 +399,9 @@ def _relabel(mask, old, new):
 # %% ../../nbs/data/03_preprocessing.ipynb #91697e14
 def transform_from_spec(
     spec:dict, # `{"name": ..., "args": {...}}`, as `to_spec` gives
-    allowed=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop, ResizeTo,
-             CropForeground,
-             BinaryConverter, BraTSMaskConverter), # Classes that may be built
+    # Classes that may be built
+    allowed:tuple[type, ...]=(Reorder, Resample, ZNormalization, RescaleIntensity, NormalizeIntensity, PadOrCrop,
+                              ResizeTo, CropForeground, BinaryConverter, BraTSMaskConverter),
 )->MedTransform:
     "The transform that `spec` describes; ValueError for a name that is not `allowed` and for unknown keys"
     if not isinstance(spec, dict) or set(spec) != {'name', 'args'} or not isinstance(spec['args'], dict):

@@ -11,10 +11,11 @@ __all__ = ['first_image', 'RandomTransform', 'RandomIntensityScale', 'through_to
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #744959c2
 import math, re, warnings
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from itertools import combinations
-from typing import get_args
+from typing import Self, get_args
 
 import numpy as np
 import torch
@@ -23,12 +24,12 @@ from fastcore.basics import noop
 from fasttransform import Transform
 
 from ..images.geometry import Geometry, resample
-from .preprocessing import MedTransform, map_item, transform_from_spec, positive_numbers
+from .preprocessing import ImageItem, MedTransform, map_item, transform_from_spec, positive_numbers
 from ..images.vision_core import MedBase, MedImage, MedMask
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #05602de7
 def first_image(
-    o, # An item: a `MedImage`, a `MedMask`, a plain tensor, or a tuple with one of them
+    o:ImageItem, # An item: a `MedImage`, a `MedMask`, a plain tensor, or a tuple with one of them
 )->MedBase:
     "The first image (or mask) of an item; TypeError if there is none"
     map_item(o, noop, noop)
@@ -46,9 +47,9 @@ def as_probability(
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #114f5f98
 def as_interval(
-    v, # Two numbers, or one
+    v:float|Sequence[float]|np.ndarray, # Two numbers, or one
     name:str, # Of the argument, for the message
-    low=None, # Gives the lower end from a single number
+    low:Callable[[float], float]|None=None, # Gives the lower end from a single number
 )->tuple:
     "Two numbers, the smaller first; a single number `v` is the interval from `low(v)` to `v`. ValueError for others"
     if isinstance(v, (int, float)) and low is not None: v = (low(v), v)
@@ -62,42 +63,42 @@ class RandomTransform(MedTransform):
     only"""
     split_idx = 0
     def __init__(self,
-        p=0.5, # Probability that an item is transformed
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__()
         self.p = as_probability(p)
 
     def draw(self,
-        o, # The item to be transformed: its size and spacing may matter
+        o:ImageItem, # The item to be transformed: its size and spacing may matter
     )->dict:
         "Random parameters for `apply`, from torch's generator"
         return {}
 
     def apply(self,
-        o, # An item: an image, or a tuple of image, mask, labels
+        o:ImageItem, # An item: an image, or a tuple of image, mask, labels
         params:dict, # What `draw` gave
-    ):
+    )->ImageItem:
         "`o` transformed by `params`"
         return map_item(o, partial(self.on_image, params=params), partial(self.on_mask, params=params))
 
-    def invert(self, o, params:dict):
+    def invert(self, o:ImageItem, params:dict)->ImageItem:
         "Undo `apply(o, params)`, where that is possible"
         raise NotImplementedError(f'{type(self).__name__} cannot be undone')
 
-    def swapped(self, x, params:dict)->list:
+    def swapped(self, x:MedBase, params:dict)->list:
         "The pairs of labels or channels that a draw makes change places, in the image or mask `x` (C, *spatial)"
         return []
 
     def for_sides(self,
-        swap, # Pairs of labels or channels, or 'leave_out'
-    ):
+        swap:Sequence[Sequence[int]]|str|None, # Pairs of labels or channels, or 'leave_out'
+    )->Self:
         """The transform for labels that tell left from right: itself, or a copy where it mirrors these and was not
         told how"""
         return self
 
-    def on_image(self, img, params): return img
-    def on_mask(self, mask, params): return mask
-    def on_item(self, x):
+    def on_image(self, img:MedImage, params:dict)->MedImage: return img
+    def on_mask(self, mask:MedMask, params:dict)->MedMask: return mask
+    def on_item(self, x:ImageItem)->ImageItem:
         first_image(x)
         return self.apply(x, self.draw(x)) if torch.rand(1).item() < self.p else x
 
@@ -105,13 +106,14 @@ class RandomTransform(MedTransform):
 class RandomIntensityScale(RandomTransform):
     "Multiply the intensities by a random factor"
     def __init__(self,
-        scale_range=(0.5, 2.0), # Smallest and largest factor
-        p=0.5, # Probability that an item is transformed
+        scale_range:Sequence[float]=(0.5, 2.0), # Smallest and largest factor
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.scale_range = as_interval(scale_range, 'scale_range')
-    def draw(self, o): return dict(scale=_uniform(*self.scale_range))
-    def on_image(self, img, params): return img.new_grid(img.as_subclass(Tensor) * params['scale'], img.affine)
+    def draw(self, o:ImageItem)->dict: return dict(scale=_uniform(*self.scale_range))
+    def on_image(self, img:MedBase, params:dict)->MedBase:
+        return img.new_grid(img.as_subclass(Tensor) * params['scale'], img.affine)
 
 def _uniform(lo, hi): return torch.empty(1, dtype=torch.float64).uniform_(lo, hi).item()
 
@@ -131,7 +133,7 @@ def _centred(x):
 
 def through_torchio(
     x:MedBase, # An image or a mask
-    tfm, # One of TorchIO's transforms
+    tfm:Callable, # One of TorchIO's transforms
 )->MedBase:
     "`x` transformed by `tfm`, on the grid it had"
     kind = _tio().LabelMap if isinstance(x, MedMask) else _tio().ScalarImage
@@ -142,8 +144,8 @@ def through_torchio(
 # %% ../../nbs/data/06_vision_augmentation.ipynb #fc016892
 class _Spatial(RandomTransform):
     "A transform that treats masks as it treats images"
-    def apply(self, o, params): return super().apply(_one_grid(o), params)
-    def on_mask(self, mask, params): return self.on_image(mask, params)
+    def apply(self, o:ImageItem, params:dict)->ImageItem: return super().apply(_one_grid(o), params)
+    def on_mask(self, mask:MedMask, params:dict)->MedMask: return self.on_image(mask, params)
 
 def _one_grid(o):
     "`o` itself, if its images and masks have one spatial shape"
@@ -157,13 +159,14 @@ def _one_grid(o):
 class RandomAffine(_Spatial):
     "Rotate, scale and translate image (interpolated) and mask (nearest neighbour) about the centre"
     def __init__(self,
-        scales=0, # Factor from 1-x to 1+x; or a range; or one for each axis
-        degrees=10, # Angle from -x to x; or a range; or one for each axis
-        translation=0, # mm, from -x to x; or a range; or one for each axis
-        isotropic=False, # The same factor for all axes?
-        image_interpolation='linear', # 'linear', 'nearest', 'bspline', … as TorchIO
-        default_pad_value=0., # Image value from outside the field of view: a number, 'minimum', 'mean' or 'otsu'
-        p=0.5, # Probability that an item is transformed
+        scales:float|Sequence[float]=0, # Factor from 1-x to 1+x; or a range; or one for each axis
+        degrees:float|Sequence[float]=10, # Angle from -x to x; or a range; or one for each axis
+        translation:float|Sequence[float]=0, # mm, from -x to x; or a range; or one for each axis
+        isotropic:bool=False, # The same factor for all axes?
+        image_interpolation:str='linear', # 'linear', 'nearest', 'bspline', … as TorchIO
+        # Image value from outside the field of view: a number, 'minimum', 'mean' or 'otsu'
+        default_pad_value:float|str=0.,
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.scales, self.degrees, self.translation, self.isotropic = scales, degrees, translation, isotropic
@@ -174,14 +177,15 @@ class RandomAffine(_Spatial):
         return _tio().RandomAffine(self.scales, self.degrees, self.translation, self.isotropic, **self._how())
     def _how(self): return dict(image_interpolation=self.image_interpolation, default_pad_value=self.default_pad_value)
 
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         scales, degrees, translation = [v.tolist() for v in r.get_params(r.scales, r.degrees, r.translation,
                                                                          r.isotropic)]
         if first_image(o).ndim == 3: scales[2], degrees[:2], translation[2] = 1., [0., 0.], 0.
         return dict(scales=scales, degrees=degrees, translation=translation)
-    def on_image(self, img, params): return through_torchio(img, _tio().Affine(**params, **self._how()))
-    def invert(self, o, params):
+    def on_image(self, img:MedBase, params:dict)->MedBase:
+        return through_torchio(img, _tio().Affine(**params, **self._how()))
+    def invert(self, o:ImageItem, params:dict)->ImageItem:
         back = _tio().Affine(**params, **self._how()).inverse()
         return map_item(o, *[partial(through_torchio, tfm=back)]*2)
 
@@ -190,7 +194,7 @@ _directions = ('left', 'right', 'anterior', 'posterior', 'inferior', 'superior')
 AXIS_PAIRS = ('LR', 'AP', 'IS')
 
 def named_axes(
-    axes, # Array axes, directions as letters or words, or several of them
+    axes:int|str|Sequence[int|str], # Array axes, directions as letters or words, or several of them
 )->tuple:
     "`axes` as a tuple of integers and of 'LR', 'AP', 'IS'; ValueError for what is neither"
     if isinstance(axes, int) and not isinstance(axes, bool) and 0 <= axes <= 2: return (axes,)
@@ -202,7 +206,7 @@ def named_axes(
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #65b2ba6a
 def array_axes(
-    axes, # As `named_axes` gives
+    axes:Sequence[int|str], # As `named_axes` gives
     x:MedBase, # An image or a mask, (C, *spatial)
 )->list:
     """The spatial axes of `x` that the names or numbers `axes` mean; those that a 2D image has not are left out.
@@ -244,7 +248,7 @@ def _chamber(words):
 def swap_of(
     names:list, # Of labels or of output channels, in their order
     stacklevel:int=2, # As in `warnings.warn`
-): # Pairs for `swap`, or 'leave_out'
+)->list|str: # Pairs for `swap`, or 'leave_out'
     "The pairs of sides in `names`, to change places in the mirror; where one has no partner a warning, and 'leave_out'"
     pairs, lone = side_pairs(names)
     if not lone: return pairs
@@ -255,8 +259,8 @@ def swap_of(
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #4b375121
 def swap_pairs(
-    swap, # None, 'leave_out', or a list of pairs
-):
+    swap:Sequence[Sequence[int]]|str|None, # None, 'leave_out', or a list of pairs
+)->list|str|None:
     "`swap` with its pairs as tuples; ValueError for what is none of these"
     if swap is None or isinstance(swap, str) and swap == 'leave_out': return swap
     pairs = [tuple(p) if isinstance(p, (tuple, list)) else (p,)
@@ -302,9 +306,10 @@ def left_right_axis(
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #da44d423
 def mirrors(
-    tta, # False, True, or what to mirror: array axes, or directions such as 'AP' or ['LR', 'IS']
+    # False, True, or what to mirror: array axes, or directions such as 'AP' or ['LR', 'IS']
+    tta:bool|int|str|Sequence[int|str],
     x:MedBase, # The image as the network sees it, (C, *spatial)
-    names:list=(), # Of the output channels
+    names:Sequence[str]=(), # Of the output channels
 )->list: # [(axes, pairs of channels), …], first ((), []): the image itself
     "The mirror images to average over; ValueError where `tta` names no axis. A warning where a side has no partner"
     if tta is False or tta is None: return [((), [])]
@@ -321,9 +326,9 @@ def mirrors(
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #343d1647
 def with_swap(
-    t, # A flip
-    swap, # As for `RandomFlip`
-):
+    t:RandomTransform, # A flip
+    swap:Sequence[Sequence[int]]|str|None, # As for `RandomFlip`
+)->RandomTransform:
     "`t` itself, or a copy that exchanges the pairs of `swap` where it does not say itself what becomes of the sides"
     if t.swap is not None or not any(a == 'LR' or isinstance(a, int) for a in named_axes(t.axes)): return t
     t = copy(t)
@@ -337,43 +342,43 @@ def _swapped(mask, pairs): # (C, *spatial)
 class RandomFlip(_Spatial):
     "Mirror image and mask: each of `axes` by itself with `flip_probability`"
     def __init__(self,
-        axes='LRAPIS', # Directions as letters or words, array axes, or several of them
-        p=0.5, # Probability that an item is transformed at all
-        flip_probability=0.5, # Probability of each axis to be flipped, if so
+        axes:int|str|Sequence[int|str]='LRAPIS', # Directions as letters or words, array axes, or several of them
+        p:float=0.5, # Probability that an item is transformed at all
+        flip_probability:float=0.5, # Probability of each axis to be flipped, if so
         *,
         # Pairs of labels or channels of left and right; 'leave_out': do not mirror these; None: a block's `codes`
         # decide
-        swap:list|str=None,
+        swap:Sequence[Sequence[int]]|str|None=None,
     ):
         super().__init__(p)
         self.axes, self.swap = axes, swap_pairs(swap)
         self.flip_probability = as_probability(flip_probability, 'flip_probability')
         named_axes(axes)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         x = first_image(o)
         axes = array_axes(named_axes(self.axes), x)
         if self.swap == 'leave_out': axes = [a for a in axes if a != left_right_axis(x)]
         return dict(axes=[a for a in axes if torch.rand(1).item() < self.flip_probability])
-    def on_image(self, img, params):
+    def on_image(self, img:MedBase, params:dict)->MedBase:
         return img.new_grid(img.as_subclass(Tensor).flip([a+1 for a in params['axes']]), img.affine)
-    def on_mask(self, mask, params):
+    def on_mask(self, mask:MedMask, params:dict)->MedMask:
         res = self.on_image(mask, params)
         pairs = self.swapped(mask, params)
         return res.new_grid(_swapped(res.as_subclass(Tensor), pairs), mask.affine) if pairs else res
-    def swapped(self, x, params):
+    def swapped(self, x:MedBase, params:dict)->list:
         return self.swap if isinstance(self.swap, list) and left_right_axis(x) in params['axes'] else []
-    def for_sides(self, swap): return with_swap(self, swap)
-    def invert(self, o, params): return self.apply(o, params)
+    def for_sides(self, swap:Sequence[Sequence[int]]|str|None)->Self: return with_swap(self, swap)
+    def invert(self, o:ImageItem, params:dict)->ImageItem: return self.apply(o, params)
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #fc732911
 class RandomElasticDeformation(_Spatial):
     "Bend image and mask by a smooth random field"
     def __init__(self,
-        num_control_points=7, # Control points along each axis: a number over 3, or one for each axis
-        max_displacement=7.5, # mm: a number, or one for each axis
-        image_interpolation='linear', # As TorchIO
-        p=0.5, # Probability that an item is transformed
-        locked_borders=2, # How many layers of control points stay fixed at the border: 0, 1 or 2
+        num_control_points:int|Sequence[int]=7, # Control points along each axis: a number over 3, or one for each axis
+        max_displacement:float|Sequence[float]=7.5, # mm: a number, or one for each axis
+        image_interpolation:str='linear', # As TorchIO
+        p:float=0.5, # Probability that an item is transformed
+        locked_borders:int=2, # How many layers of control points stay fixed at the border: 0, 1 or 2
     ):
         super().__init__(p)
         self.num_control_points, self.max_displacement = num_control_points, max_displacement
@@ -383,7 +388,7 @@ class RandomElasticDeformation(_Spatial):
     def _ranges(self):
         return _tio().RandomElasticDeformation(self.num_control_points, self.max_displacement, self.locked_borders,
                                                self.image_interpolation)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         points = r.get_params(r.num_control_points, r.max_displacement, r.num_locked_borders)
         if first_image(o).ndim == 3:                                     # 2D: in the plane, and not faded out across it
@@ -391,73 +396,73 @@ class RandomElasticDeformation(_Spatial):
             return dict(control_points=points, max_displacement=(*r.max_displacement[:2], 0))
         for i in range(self.locked_borders): points[:,:,[i,-1-i]] = 0    # TorchIO locks two of the three axes
         return dict(control_points=points, max_displacement=r.max_displacement)
-    def on_image(self, img, params):
+    def on_image(self, img:MedBase, params:dict)->MedBase:
         return through_torchio(img, _tio().ElasticDeformation(**params, image_interpolation=self.image_interpolation))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #d09d7544
 class RandomNoise(RandomTransform):
     "Add Gaussian noise"
     def __init__(self,
-        mean=0, # Mean of the noise, from -x to x; or a range
-        std=(0, 0.25), # Standard deviation, from 0 to x; or a range
-        p=0.5, # Probability that an item is transformed
+        mean:float|Sequence[float]=0, # Mean of the noise, from -x to x; or a range
+        std:float|Sequence[float]=(0, 0.25), # Standard deviation, from 0 to x; or a range
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.mean, self.std = mean, std
         self._ranges()
     def _ranges(self): return _tio().RandomNoise(self.mean, self.std)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         return dict(zip(('mean', 'std', 'seed'), r.get_params(r.mean_range, r.std_range)))
-    def on_image(self, img, params): return through_torchio(img, _tio().Noise(**params))
+    def on_image(self, img:MedBase, params:dict)->MedBase: return through_torchio(img, _tio().Noise(**params))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #c845f04f
 class RandomBlur(RandomTransform):
     "Blur with a Gaussian whose width is drawn for each axis"
     def __init__(self,
-        std=(0, 2), # Standard deviation in mm, from 0 to x; or a range; or one for each axis
-        p=0.5, # Probability that an item is transformed
+        std:float|Sequence[float]=(0, 2), # Standard deviation in mm, from 0 to x; or a range; or one for each axis
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.std = std
         self._ranges()
     def _ranges(self): return _tio().RandomBlur(self.std)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         return dict(std=list(r.get_params(r.std_ranges)))
-    def on_image(self, img, params): return through_torchio(img, _tio().Blur(**params))
+    def on_image(self, img:MedBase, params:dict)->MedBase: return through_torchio(img, _tio().Blur(**params))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #204d86a7
 class RandomBiasField(RandomTransform):
     """Multiply by a smooth field, the exponential of a polynomial of the position (Van Leemput et al., 1999,
     doi:10.1109/42.811268)"""
     def __init__(self,
-        coefficients=0.5, # Polynomial coefficients, from -x to x; or a range
-        order=3, # Order of the polynomial
-        p=0.5, # Probability that an item is transformed
+        coefficients:float|Sequence[float]=0.5, # Polynomial coefficients, from -x to x; or a range
+        order:int=3, # Order of the polynomial
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.coefficients, self.polynomial_order = coefficients, order    # fastai's `order` says when a transform runs
         self._ranges()
     @property
-    def args(self): return dict(coefficients=self.coefficients, order=self.polynomial_order, p=self.p)
+    def args(self)->dict: return dict(coefficients=self.coefficients, order=self.polynomial_order, p=self.p)
     def _ranges(self): return _tio().RandomBiasField(self.coefficients, self.polynomial_order)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         return dict(coefficients=r.get_params(r.order, r.coefficients_range), order=r.order)
-    def on_image(self, img, params): return through_torchio(img, _tio().BiasField(**params))
+    def on_image(self, img:MedBase, params:dict)->MedBase: return through_torchio(img, _tio().BiasField(**params))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #a7a4e842
 class RandomGamma(RandomTransform):
     "Raise the intensities of each channel, mapped to 0 to 1, to a random power, and map them back"
     def __init__(self,
-        log_gamma=(-0.3, 0.3), # Logarithm of the power, from -x to x; or a range
-        p=0.5, # Probability that an item is transformed
+        log_gamma:float|Sequence[float]=(-0.3, 0.3), # Logarithm of the power, from -x to x; or a range
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.log_gamma = as_interval(log_gamma, 'log_gamma', low=lambda v: -v)
-    def draw(self, o): return dict(gamma=[math.exp(_uniform(*self.log_gamma)) for _ in first_image(o)])
-    def on_image(self, img, params):
+    def draw(self, o:ImageItem)->dict: return dict(gamma=[math.exp(_uniform(*self.log_gamma)) for _ in first_image(o)])
+    def on_image(self, img:MedBase, params:dict)->MedBase:
         x = img.as_subclass(Tensor)
         return img.new_grid(torch.stack([_gamma(c, g) for c,g in zip(x, params['gamma'], strict=True)]), img.affine)
 
@@ -467,7 +472,7 @@ def _gamma(x, gamma):
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #d43b53be
 def axis_numbers(
-    axes, # A number or several
+    axes:int|Sequence[int], # A number or several
 )->tuple:
     "Array axes as a tuple; ValueError for others than 0, 1 and 2"
     axes = (axes,) if isinstance(axes, int) else tuple(axes)
@@ -478,49 +483,51 @@ def axis_numbers(
 class RandomGhosting(RandomTransform):
     "Add ghosts along one axis, as from breathing or pulsation"
     def __init__(self,
-        intensity=(0.5, 1), # Strength, from 0 to x; or a range
-        p=0.5, # Probability that an item is transformed
+        intensity:float|Sequence[float]=(0.5, 1), # Strength, from 0 to x; or a range
+        p:float=0.5, # Probability that an item is transformed
         *,
-        num_ghosts=(4, 10), # Number of ghosts: a range
-        axes=(0, 1, 2), # Array axes of which one is drawn
-        restore=None, # Share of the k-space's centre that is restored; a range, or None for its central slice
+        num_ghosts:int|Sequence[int]=(4, 10), # Number of ghosts: a range
+        axes:int|Sequence[int]=(0, 1, 2), # Array axes of which one is drawn
+        # Share of the k-space's centre that is restored; a range, or None for its central slice
+        restore:float|Sequence[float]|None=None,
     ):
         super().__init__(p)
         self.intensity, self.num_ghosts, self.axes, self.restore = intensity, num_ghosts, axis_numbers(axes), restore
         self._ranges()
     def _ranges(self): return _tio().RandomGhosting(self.num_ghosts, self.axes, self.intensity, self.restore)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r, axes = self._ranges(), tuple(array_axes(self.axes, first_image(o)))
         return dict(zip(('num_ghosts', 'axis', 'intensity', 'restore'),
                         r.get_params(r.num_ghosts_range, axes, r.intensity_range, r.restore)))
-    def on_image(self, img, params): return through_torchio(img, _tio().Ghosting(**params))
+    def on_image(self, img:MedBase, params:dict)->MedBase: return through_torchio(img, _tio().Ghosting(**params))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #33e554d8
 class RandomSpike(RandomTransform):
     "Add stripes, from spikes in k-space"
     def __init__(self,
-        num_spikes=1, # Number of spikes, from 0 to x; or a range
-        intensity=(1, 3), # Height over the largest value of the spectrum, from -x to x; or a range
-        p=0.5, # Probability that an item is transformed
+        num_spikes:int|Sequence[int]=1, # Number of spikes, from 0 to x; or a range
+        # Height over the largest value of the spectrum, from -x to x; or a range
+        intensity:float|Sequence[float]=(1, 3),
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.num_spikes, self.intensity = num_spikes, intensity
         self._ranges()
     def _ranges(self): return _tio().RandomSpike(self.num_spikes, self.intensity)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r = self._ranges()
         return dict(zip(('spikes_positions', 'intensity'), r.get_params(r.num_spikes_range, r.intensity_range)))
-    def on_image(self, img, params): return through_torchio(img, _tio().Spike(**params))
+    def on_image(self, img:MedBase, params:dict)->MedBase: return through_torchio(img, _tio().Spike(**params))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #3b2485de
 class RandomMotion(RandomTransform):
     "Let the subject move while k-space is filled (Shaw et al., 2019, MICCAI workshop on uncertainty)"
     def __init__(self,
-        degrees=10, # Rotations, from -x to x; or a range
-        translation=10, # mm, from -x to x; or a range
-        num_transforms=2, # How many movements
-        image_interpolation='linear', # As TorchIO
-        p=0.5, # Probability that an item is transformed
+        degrees:float|Sequence[float]=10, # Rotations, from -x to x; or a range
+        translation:float|Sequence[float]=10, # mm, from -x to x; or a range
+        num_transforms:int=2, # How many movements
+        image_interpolation:str='linear', # As TorchIO
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.degrees, self.translation, self.num_transforms, self.image_interpolation = (
@@ -532,22 +539,22 @@ class RandomMotion(RandomTransform):
         self._ranges()
     def _ranges(self):
         return _tio().RandomMotion(self.degrees, self.translation, self.num_transforms, self.image_interpolation)
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         r, flat = self._ranges(), first_image(o).ndim == 3
         times, degrees, translation = r.get_params(r.degrees_range, r.translation_range, r.num_transforms, is_2d=flat)
         return dict(times=times, degrees=degrees, translation=translation)
-    def on_image(self, img, params):
+    def on_image(self, img:MedBase, params:dict)->MedBase:
         return through_torchio(img, _tio().Motion(**params, image_interpolation=self.image_interpolation))
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #527469ad
 class RandomAnisotropy(RandomTransform):
     "Downsample along one axis and interpolate back to the grid"
     def __init__(self,
-        axes=(0, 1, 2), # Array axes of which one is drawn
-        downsampling=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
-        image_interpolation='linear', # On the way back: 'linear' or 'nearest'
-        scalars_only=True, # Leave masks alone?
-        p=0.5, # Probability that an item is transformed
+        axes:int|Sequence[int]=(0, 1, 2), # Array axes of which one is drawn
+        downsampling:float|Sequence[float]=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
+        image_interpolation:str='linear', # On the way back: 'linear' or 'nearest'
+        scalars_only:bool=True, # Leave masks alone?
+        p:float=0.5, # Probability that an item is transformed
     ):
         super().__init__(p)
         self.axes, self.downsampling, self.scalars_only = (
@@ -559,11 +566,13 @@ class RandomAnisotropy(RandomTransform):
         if image_interpolation not in ('linear', 'nearest'):
             raise ValueError(f"image_interpolation must be 'linear' or 'nearest', not {image_interpolation!r}")
         self.image_interpolation = image_interpolation
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         axes = array_axes(self.axes, first_image(o))
         return dict(axis=axes[torch.randint(len(axes), (1,)).item()], downsampling=_uniform(*self.downsampling))
-    def on_image(self, img, params): return _thick_slices(img, **params, mode=self.image_interpolation)
-    def on_mask(self, mask, params): return mask if self.scalars_only else _thick_slices(mask, **params, mode='nearest')
+    def on_image(self, img:MedBase, params:dict)->MedBase:
+        return _thick_slices(img, **params, mode=self.image_interpolation)
+    def on_mask(self, mask:MedMask, params:dict)->MedMask:
+        return mask if self.scalars_only else _thick_slices(mask, **params, mode='nearest')
 
 def _thick_slices(x, axis, downsampling, mode):
     grid = Geometry(x.shape[1:], np.eye(4) if x.affine is None else x.affine)
@@ -575,13 +584,14 @@ def _thick_slices(x, axis, downsampling, mode):
 class RandomCutout(RandomTransform):
     "Erase random boxes of the image"
     def __init__(self,
-        holes=1, # Smallest number of boxes
-        max_holes=3, # Largest number of boxes; None: always `holes`
-        spatial_size=8, # Smallest edge in voxels: a number, or one for each axis
-        max_spatial_size=16, # Largest edge in voxels: a number, or one for each axis; None: always `spatial_size`
-        fill='min', # New values: 'min', 'max' or 'mean' of the channel, or a number
-        mask_only=True, # Where the item has a mask with foreground, erase only there?
-        p=0.2, # Probability that an item is transformed
+        holes:int=1, # Smallest number of boxes
+        max_holes:int|None=3, # Largest number of boxes; None: always `holes`
+        spatial_size:int|Sequence[int]=8, # Smallest edge in voxels: a number, or one for each axis
+        # Largest edge in voxels: a number, or one for each axis; None: always `spatial_size`
+        max_spatial_size:int|Sequence[int]|None=16,
+        fill:float|str='min', # New values: 'min', 'max' or 'mean' of the channel, or a number
+        mask_only:bool=True, # Where the item has a mask with foreground, erase only there?
+        p:float=0.2, # Probability that an item is transformed
     ):
         super().__init__(p)
         if not 0 < holes <= (holes if max_holes is None else max_holes):
@@ -598,7 +608,7 @@ class RandomCutout(RandomTransform):
         )
         self.fill, self.mask_only = fill, mask_only
 
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         n = _integer(self.holes, self.max_holes)
         shape, found = first_image(o).shape[1:], self._foreground(o)
         where = None if found is None else found[0].nonzero()
@@ -617,7 +627,7 @@ class RandomCutout(RandomTransform):
         found = (masks[0].as_subclass(Tensor) != 0).any(0, keepdim=True) if masks else None
         return found if found is not None and found.any() else None
 
-    def apply(self, o, params):
+    def apply(self, o:ImageItem, params:dict)->ImageItem:
         hole = torch.zeros(1, *first_image(o).shape[1:], dtype=torch.bool)
         for starts,sizes in zip(params['starts'], params['sizes']):
             hole[(0, *(slice(a, a+n) for a,n in zip(starts, sizes)))] = True
@@ -637,8 +647,9 @@ def _integer(lo, hi): return lo if hi is None or hi <= lo else torch.randint(lo,
 class OneOf(RandomTransform):
     "Apply one of several random transforms, drawn by weight"
     def __init__(self,
-        transform_dict, # Random transforms as a list, or a dictionary {transform: weight}
-        p=1, # Probability that an item is transformed
+        # Random transforms as a list, or a dictionary {transform: weight}
+        transform_dict:dict[RandomTransform, float]|Sequence[RandomTransform],
+        p:float=1, # Probability that an item is transformed
     ):
         super().__init__(p)
         if isinstance(transform_dict, RandomTransform):
@@ -651,16 +662,19 @@ class OneOf(RandomTransform):
             raise TypeError(f'OneOf takes random transforms of this library, not {wrong or transform_dict!r}')
         if not all(isinstance(w, (int, float)) and 0 <= w < math.inf for w in self.weights) or not sum(self.weights):
             raise ValueError(f'weights must be positive numbers, not {self.weights}')
-    def draw(self, o):
+    def draw(self, o:ImageItem)->dict:
         i = torch.multinomial(torch.tensor(self.weights, dtype=torch.float64), 1).item()
         return dict(index=i, params=self.transforms[i].draw(o))
-    def apply(self, o, params): return self.transforms[params['index']].apply(o, params['params'])
-    def invert(self, o, params): return self.transforms[params['index']].invert(o, params['params'])
-    def swapped(self, x, params): return self.transforms[params['index']].swapped(x, params['params'])
-    def for_sides(self, swap):
+    def apply(self, o:ImageItem, params:dict)->ImageItem:
+        return self.transforms[params['index']].apply(o, params['params'])
+    def invert(self, o:ImageItem, params:dict)->ImageItem:
+        return self.transforms[params['index']].invert(o, params['params'])
+    def swapped(self, x:MedBase, params:dict)->list:
+        return self.transforms[params['index']].swapped(x, params['params'])
+    def for_sides(self, swap:Sequence[Sequence[int]]|str|None)->Self:
         parts = {t.for_sides(swap): w for t,w in self.transform_dict.items()}
         return self if list(parts) == self.transforms else OneOf(parts, self.p)
-    def to_spec(self):
+    def to_spec(self)->dict:
         return dict(name='OneOf', args=dict(transform_dict=[[t.to_spec(), w] for t,w in self.transform_dict.items()],
                                             p=self.p))
 
@@ -719,9 +733,9 @@ def _passes_by(t):
     return any(issubclass(h, (Image, TensorImageBase)) for h in hints)
 
 def check_transforms(
-    tfms, # Of items or batches, in a list
-    harmless:tuple=(), # Classes that may pass by an image
-):
+    tfms:Sequence[Callable], # Of items or batches, in a list
+    harmless:tuple[type, ...]=(), # Classes that may pass by an image
+)->None:
     """TypeError for a transform of another library: one that would move image and mask apart, or do nothing to a
     `MedImage`"""
     for t in tfms:

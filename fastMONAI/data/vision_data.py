@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 from fastcore.all import L, instantiate, is_listy, noop, store_attr
@@ -94,12 +94,12 @@ class MedDataBlock(DataBlock):
         dl_type:type[TfmdDL]|None=None, # Task specific `TfmdDL`
         getters:Sequence[Callable]|None=None, # Getter functions applied to items
         n_inp:int|None=None, # Number of inputs
-        item_tfms:Callable|Sequence[Callable]|None=None, # Transforms of an item, in the given order
-        batch_tfms:Callable|Sequence[Callable]|None=None, # Transforms of a batch
+        item_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of an item, in the given order
+        batch_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of a batch
         *,
         reorder:bool=False, # Reorder the axes to RAS
         resample:float|Sequence[float]|None=None, # Voxel spacing in mm, a number or one an axis; None: as in the file
-        group_col=None, # Column that names the patient: each stays on one side of the split
+        group_col:int|str|None=None, # Column that names the patient: each stays on one side of the split
         nonfinite:str|float='error', # NaN and infinite voxels: 'error', 'keep', or a number to put in their place
         grids:str='resample', # Channels of one image on differing grids: 'resample' onto the first, or 'error'
         match_masks:str='resample', # A mask on another grid than its image: 'resample' or 'error'
@@ -123,8 +123,8 @@ class MedDataBlock(DataBlock):
         self.new(item_tfms, batch_tfms)
 
     def new(self,
-        item_tfms:Callable|Sequence[Callable]|None=None, # Transforms of an item
-        batch_tfms:Callable|Sequence[Callable]|None=None, # Transforms of a batch
+        item_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of an item
+        batch_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of a batch
     )->Self:
         "A block with other transforms; all that are given are kept, two of one class too"
         for t in (*L(item_tfms), *L(batch_tfms)):
@@ -175,7 +175,7 @@ class MedDataBlock(DataBlock):
         source, # The data: a data frame, a folder, a list
         path:str|Path='.', # Where a `Learner` saves
         verbose:bool=False, # Show verbose messages
-        **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
+        **kwargs:Any, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     )->'MedImageDataLoaders':
         "Checked loaders of `source`: ValueError or TypeError, in one line, for what cannot be right"
         _check_keywords(kwargs, self.dl_type)
@@ -422,26 +422,26 @@ class MedImageDataLoaders(DataLoaders):
         path:str|Path='.', # Where relative paths start, and where a `Learner` saves
         valid_pct:float=0.2, # Share held out, if there is no `valid_col` or `splitter`
         seed:int|None=None, # Seed of the split
-        fn_col=0, # Column of the image's path, or a list of columns, one a channel
+        fn_col:int|str|Sequence[int|str]=0, # Column of the image's path, or a list of columns, one a channel
         folder:str|Path|None=None, # Folder below `path` of the images
         suff:str='', # Ending to add to file names
-        label_col=1, # Column, or columns, of the target
+        label_col:int|str|Sequence[int|str]=1, # Column, or columns, of the target
         label_delim:str|None=None, # Separates several labels in one column
         # `CategoryBlock`, `MultiCategoryBlock`, `RegressionBlock` or `MedMaskBlock`; None: categories
-        y_block:TransformBlock|Callable|None=None,
-        valid_col=None, # Column that is true for held-out items
-        item_tfms:Callable|Sequence[Callable]|None=None, # Transforms of an item
-        batch_tfms:Callable|Sequence[Callable]|None=None, # Transforms of a batch
+        y_block:TransformBlock|Callable[..., Any]|None=None,
+        valid_col:int|str|None=None, # Column that is true for held-out items
+        item_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of an item
+        batch_tfms:Callable[..., Any]|Sequence[Callable[..., Any]]|None=None, # Transforms of a batch
         img_cls:type=MedImage, # The class that opens images
         *,
-        splitter:Callable|None=None, # A function of the data frame that gives the two lists of indices
-        group_col=None, # Column that names the patient: each stays on one side of the split
+        splitter:Callable[..., Any]|None=None, # A function of the data frame that gives the two lists of indices
+        group_col:int|str|None=None, # Column that names the patient: each stays on one side of the split
         reorder:bool=False, # Reorder the axes to RAS
         resample:float|Sequence[float]|None=None, # Voxel spacing in mm, a number or one an axis; None: as in the file
         nonfinite:str|float='error', # These six are as in `MedDataBlock`
         grids:str='resample', match_masks:str='resample', check:bool=True,
         cache:str|Path|Cache|None='auto', patches:Patches|None=None,
-        **kwargs, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
+        **kwargs:Any, # bs, val_bs, shuffle, num_workers, device and the rest of `TfmdDL`
     )->Self:
         "From a data frame of paths and targets: ValueError or TypeError, in one line, for what cannot be right"
         if not isinstance(df, pd.DataFrame):

@@ -7,7 +7,11 @@ medical images"""
 __all__ = ['show_batch', 'show_results', 'plot_top_losses']
 
 # %% ../../nbs/data/10_vision_show.ipynb #8a46028e
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from torch import Tensor
 from fastcore.all import L
 
@@ -51,38 +55,66 @@ def _text(o):
 
 # %% ../../nbs/data/10_vision_show.ipynb #1fbaf8d1
 @dispatch
-def show_batch(x:MedImage, y, samples, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
+def show_batch(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:Any, # The targets, of any other kind than masks
+    samples:Any, # The items, decoded: (image, target), …
+    *,
+    ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
+    max_n:int=9, # How many items at most
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Images with their targets as titles"
     n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
     for s,ax in zip(samples[:n], ctxs): _show_image(s[0], ax, _text(s[1]) if len(s) > 1 else None, **kwargs)
     return ctxs
 
+# %% ../../nbs/data/10_vision_show.ipynb #b62f10c8
 @dispatch
-def show_batch(x:MedImage, y:MedMask, samples, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
+def show_batch(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:MedMask, # The masks, (B, C, *spatial)
+    samples:Any, # The items, decoded: (image, target), …
+    *,
+    ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
+    max_n:int=9, # How many items at most
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Images with their masks, at the slice of the most foreground"
     n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
     for s,ax in zip(samples[:n], ctxs): _overlay(s[0], s[1], ax, **kwargs)
     return ctxs
 
 # %% ../../nbs/data/10_vision_show.ipynb #94142d6e
 @dispatch
-def show_results(x:MedImage, y, samples, outs, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None, **kwargs):
+def show_results(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:Any, # The targets, of any other kind than masks
+    samples:Any, # The items, decoded: (image, target), …
+    outs:Any, # The predictions, decoded: (prediction,), …
+    *,
+    ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
+    max_n:int=9, # How many items at most
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Images with target and prediction as titles: green where a class is right, red where it is not"
     n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
+    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
     for s,o,ax in zip(samples[:n], outs, ctxs):
         target, pred = _text(s[1]), _text(o[0])
         color = 'black' if isinstance(s[1], float) else 'green' if target == pred else 'red'
         _show_image(s[0], ax, f'{target} | {pred}', color, **kwargs)
     return ctxs
 
-@dispatch
-def show_results(x:MedImage, y:MedMask, samples, outs, *, ctxs=None, max_n=9, nrows=None, ncols=None, figsize=None,
-                 **kwargs):
-    n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 2, nrows, ncols, figsize, **kwargs) if ctxs is None else ctxs
-    for s,o,a,b in zip(samples[:n], outs, ctxs[::2], ctxs[1::2]): _target_and_prediction(s, o, a, b, **kwargs)
-    return ctxs
-
+# %% ../../nbs/data/10_vision_show.ipynb #a1e05c73
 def _target_and_prediction(s, o, a, b, slice_index=None, anatomical_plane=0, loss=None, **kwargs):
     "Two panels of one slice: the target over the image, the prediction over the image"
     x, y, pred = s[0], s[1].as_subclass(Tensor), o[0].as_subclass(Tensor)
@@ -92,18 +124,62 @@ def _target_and_prediction(s, o, a, b, slice_index=None, anatomical_plane=0, los
     _overlay(x, y, a, 'target', **view)
     _overlay(x, pred, b, 'prediction' if loss is None else f'prediction, loss {loss:.3f}', **view)
 
+# %% ../../nbs/data/10_vision_show.ipynb #2c94b8fa
+@dispatch
+def show_results(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:MedMask, # The masks, (B, C, *spatial)
+    samples:Any, # The items, decoded: (image, target), …
+    outs:Any, # The predictions, decoded: (prediction,), …
+    *,
+    ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
+    max_n:int=9, # How many items at most
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items, two pictures each
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Two pictures of an item: the target over the image, and the prediction"
+    n = min(len(samples), max_n)
+    ctxs = _axes(samples, n, 2, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
+    for s,o,a,b in zip(samples[:n], outs, ctxs[::2], ctxs[1::2]): _target_and_prediction(s, o, a, b, **kwargs)
+    return ctxs
+
 # %% ../../nbs/data/10_vision_show.ipynb #842f9285
 @dispatch
-def plot_top_losses(x:MedImage, y, samples, outs, raws, losses, *, nrows=None, ncols=None, figsize=None, **kwargs):
+def plot_top_losses(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:Any, # The targets, of any other kind than masks
+    samples:Any, # The items, decoded: (image, target), …
+    outs:Any, # The predictions, decoded: (prediction,), …
+    raws:Any, # What the network answered, after its activation
+    losses:Any, # One an item
+    *,
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Images with prediction, target and loss as titles, and the probability of a class"
     axs = _axes(samples, len(samples), 1, nrows, ncols, figsize, size=3, **kwargs)
     for ax,s,o,r,l in zip(axs, samples, outs, raws, losses):
         prob = f'\nprobability {r.max().item():.2f}' if isinstance(s[1], str) else ''
         _show_image(s[0], ax, f'predicted {_text(o[0])}\nactual {_text(s[1])}\nloss {l.item():.2f}{prob}', **kwargs)
     return axs
 
+# %% ../../nbs/data/10_vision_show.ipynb #c7d28e35
 @dispatch
-def plot_top_losses(x:MedImage, y:MedMask, samples, outs, raws, losses, *, nrows=None, ncols=None, figsize=None,
-                    **kwargs):
+def plot_top_losses(
+    x:MedImage, # A batch, (B, C, *spatial)
+    y:MedMask, # The masks, (B, C, *spatial)
+    samples:Any, # The items, decoded: (image, target), …
+    outs:Any, # The predictions, decoded: (prediction,), …
+    raws:Any, # What the network answered, after its activation
+    losses:Any, # One an item
+    *,
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    figsize:tuple|None=None, # Inches; None: as the pictures need
+    **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
+)->list[Axes]:
+    "Two pictures of an item: the target over the image, and the prediction with its loss"
     axs = _axes(samples, len(samples), 2, nrows, ncols, figsize, **kwargs)
     for s,o,l,a,b in zip(samples, outs, losses, axs[::2], axs[1::2]):
         _target_and_prediction(s, o, a, b, loss=l.item(), **kwargs)

@@ -268,7 +268,7 @@ def read_image(
     path:str|os.PathLike, # an image file, or the folder of a DICOM series
     # NaN and infinite voxels: 'error', 'keep' (warns), or a number that replaces them (warns)
     nonfinite:str|float='error',
-)->tuple: # (float32 array (C, *spatial), Geometry)
+)->tuple[np.ndarray, Geometry]: # float32 (C, *spatial), and its grid
     """An image file's voxels, scaled as its header says, and its grid. Raises `FileNotFoundError`, `ImageError`, or
     ValueError for another `nonfinite`."""
     _check_nonfinite(nonfinite)

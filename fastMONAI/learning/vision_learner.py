@@ -11,9 +11,8 @@ import json, sys, warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import deepcopy
-from functools import wraps
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import nn, Tensor
@@ -275,10 +274,17 @@ class Learner(FastaiLearner):
 
     def _with_events(self, f, event_type, ex, final=noop):
         with _events.get(event_type, nullcontext)(self): super()._with_events(f, event_type, ex, final)
-    @wraps(FastaiLearner.fine_tune, assigned=())
-    def fine_tune(self, *args, **kwargs):
+    def fine_tune(self,
+        epochs:int, # With all layers, after those with the last group's alone
+        base_lr:float=2e-3, # Largest learning rate of the frozen epochs; half of it for all layers
+        freeze_epochs:int=1, # With the last group of layers alone
+        lr_mult:float=100, # Learning rate of the last layers over that of the first
+        pct_start:float=.3, # Share of the batches in which the learning rate rises
+        div:float=5., # Largest learning rate over that of the first batch
+        **kwargs:Any, # As of `fit_one_cycle`
+    )->None:
         "fastai's; interrupted while layers are frozen, it thaws them"
-        with as_before(self): return super().fine_tune(*args, **kwargs)
+        with as_before(self): super().fine_tune(epochs, base_lr, freeze_epochs, lr_mult, pct_start, div, **kwargs)
     def validation_context(self, cbs=None, inner=False):
         "fastai's, which the Learner leaves as it was, whatever happens in it"
         cms = list(super().validation_context(cbs, inner).default)
@@ -309,8 +315,11 @@ class Learner(FastaiLearner):
         if rank_distrib() or not isinstance(file, Path): return super().save(file, **kwargs)
         with writing(file) as part: save_weights(part, self.model, self.opt, **kwargs)
         return file
-    @wraps(FastaiLearner.export, assigned=())
-    def export(self, fname:str|Path='export.pkl', *args, **kwargs):
+    def export(self,
+        fname:str|Path='export.pkl', # Below `path`
+        *args:Any, # `pickle_module` and `pickle_protocol`, as fastai has them
+        **kwargs:Any,
+    )->None:
         "fastai's: all but items and optimizer state to `path/fname`, as a whole; the Learner stays as it is"
         if rank_distrib(): return
         opt = self.opt

@@ -308,7 +308,7 @@ def calculate_haus(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
     targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # (B, classes), mm
     "Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing)
@@ -317,7 +317,7 @@ def calculate_hd95(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
     targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # (B, classes), mm
     "95th percentile of the Hausdorff distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_hausdorff, pred, targ, spacing, percentile=95)
@@ -327,7 +327,7 @@ def binary_hausdorff_distance(
     act:Tensor, # Logits (B, 1, …)
     targ:Tensor|np.ndarray, # Mask (B, 1, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     "Mean Hausdorff distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_hausdorff, act, targ, spacing)
@@ -336,7 +336,7 @@ def multi_hausdorff_distance(
     act:Tensor, # Logits (B, C, …)
     targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     "Mean Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's diagonal"
     return _of_multi(_hausdorff, act, targ, spacing)
@@ -345,7 +345,7 @@ def binary_hausdorff_distance95(
     act:Tensor, # Logits (B, 1, …)
     targ:Tensor|np.ndarray, # Mask (B, 1, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     "Mean 95th percentile of the Hausdorff distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_hausdorff, act, targ, spacing, percentile=95)
@@ -354,7 +354,7 @@ def multi_hausdorff_distance95(
     act:Tensor, # Logits (B, C, …)
     targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     """Mean 95th percentile of the Hausdorff distance of the foreground classes; both empty: 0, one empty: the image's
     diagonal"""
@@ -368,7 +368,7 @@ def calculate_average_surface_distance(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
     targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # (B, classes), mm
     "Symmetric average surface distance of every image and class; both empty: 0, one empty: the image's diagonal"
     return _of_masks(_average_surface_distance, pred, targ, spacing)
@@ -377,7 +377,7 @@ def binary_average_surface_distance(
     act:Tensor, # Logits (B, 1, …)
     targ:Tensor|np.ndarray, # Mask (B, 1, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     "Mean symmetric average surface distance; both empty: 0, one empty: the image's diagonal"
     return _of_binary(_average_surface_distance, act, targ, spacing)
@@ -386,7 +386,7 @@ def multi_average_surface_distance(
     act:Tensor, # Logits (B, C, …)
     targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar, mm
     "Mean symmetric average surface distance of the foreground classes; both empty: 0, one empty: the image's diagonal"
     return _of_multi(_average_surface_distance, act, targ, spacing)
@@ -401,7 +401,7 @@ def calculate_surface_dice(
     targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what `targ` or `pred` carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # (B, classes)
     "Surface Dice of every image and class; both empty: 1, one empty: 0"
     return _of_masks(_surface_dice, pred, targ, spacing, tolerance_mm=tolerance_mm)
@@ -411,7 +411,7 @@ def binary_surface_dice(
     targ:Tensor|np.ndarray, # Mask (B, 1, …)
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar
     "Mean surface Dice; both empty: 1, one empty: 0"
     return _of_binary(_surface_dice, act, targ, spacing, tolerance_mm=tolerance_mm)
@@ -421,7 +421,7 @@ def multi_surface_dice(
     targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
     tolerance_mm:float=1., # A surface voxel is right up to this distance, in mm
     # Voxel size in mm: a number, one per axis, or (B, axes); None: what the batch carries, else 1 mm
-    spacing:float|Sequence|None=None
+    spacing:float|Sequence|np.ndarray|None=None
 ) -> Tensor: # Scalar
     "Mean surface Dice of the foreground classes; both empty: 1, one empty: 0"
     return _of_multi(_surface_dice, act, targ, spacing, tolerance_mm=tolerance_mm)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np, pandas as pd
 import torch
@@ -310,7 +311,7 @@ def inference(
     patch_size:int|list|tuple|None=None,
     # Average over mirror images? True, or axes of the network's grid, by number or as 'AP', 'LR', 'IS'
     tta:bool|int|str|list|tuple=False,
-    postprocess:Callable|list|PostProcessing|None=None, # Transforms of the mask, after the model's own
+    postprocess:Callable[..., Any]|list|PostProcessing|None=None, # Transforms of the mask, after the model's own
     probabilities:bool=False, # Keep the probabilities of a segmentation, on the image's grid?
     uncertainty:bool=False, # Score how sure the prediction is, and of a segmentation map it?
     # 'bf16', 'fp16', None (float32); 'auto': as in training, half precision on a CUDA device but for a regression
