@@ -25,6 +25,7 @@ from fastai.vision.augment import Resize
 from fastai.vision.core import AddMaskCodes
 from fastai.vision.data import ImageBlock
 
+from ..images.image_io import LabelError
 from ..images.vision_core import both_spellings, GridWarning, MedBase, MedImage, MedMask
 from .preprocessing import Reorder, Resample, ResizeTo
 from .cache import build, Cache, CacheFull
@@ -312,6 +313,8 @@ class MedDataBlock(DataBlock):
         except CacheFull as e:
             raise CacheFull(e.errno, f"{e.strerror}: what was prepared stays; make room (clear_cache()), or choose "
                                      "cache=path, cache='memory' or cache=None") from e
+        for e in errors.values():                   # a mask of other values is no damage of one file: it is told
+            if isinstance(e, LabelError): raise ValueError(str(e)) from e
         self._see_labels(entries, preparation)
         return Prepared(entries, preparation.parts, preparation.steps, self.patches), errors
 
