@@ -300,7 +300,8 @@ class _Budget:
     """What an archive may still hold; ArchiveError, before it is written, for a member that is too much or does not
     belong"""
     def __init__(self, name, max_bytes, max_files):
-        self.name, self.max_bytes, self.max_files, self.bytes, self.paths = name, max_bytes, max_files, 0, set()
+        self.name, self.max_bytes, self.max_files, self.bytes = name, max_bytes, max_files, 0
+        self.paths, self.files = set(), set() # of files and folders; of files alone
 
     def add(self, member, size, kind):
         "The parts of the member's path"
@@ -312,7 +313,11 @@ class _Budget:
         if len(parts) > 50 or any(len(os.fsencode(p)) > 255 for p in parts):
             self.refuse(f'member {shown} has too long a name')
         self.count(size)
-        self.paths.update('/'.join(parts[:i+1]) for i in range(len(parts)))
+        paths = ['/'.join(parts[:i+1]) for i in range(len(parts))]
+        if not self.files.isdisjoint(paths) or kind == 'file' and paths[-1] in self.paths:
+            self.refuse(f'member {shown} has the name of another, or lies in a file')
+        self.paths.update(paths)
+        if kind == 'file': self.files.add(paths[-1])
         if len(self.paths) > self.max_files: self.refuse(f'holds more than {self.max_files:,} files and folders')
         return parts
 
@@ -371,7 +376,7 @@ def _write_member(
     (target if source is None else target.parent).mkdir(parents=True, exist_ok=True)
     if source is None: return
     if size > shutil.disk_usage(target.parent).free: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-    with source, open(target, 'wb') as f:
+    with source, open(target, 'xb') as f:
         for left in range(size, 0, -2**20):
             block = source.read(min(2**20, left))
             if len(block) < min(2**20, left): raise EOFError('a member is cut short')
@@ -435,6 +440,7 @@ def _unpack_zip(archive, folder, budget):
 _MAX_GROWTH, _FREE_GROWTH = 100, 100_000_000  # an archive may grow 100-fold, a small one to 100 MB
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, struct.error, RuntimeError,
            MemoryError,
+           FileExistsError, # two members of one name, to this disk
            # what broken headers make the libraries raise
            NotImplementedError, ArithmeticError, LookupError, TypeError, ValueError)
 

@@ -6,7 +6,7 @@
 __all__ = ['SCHEMA', 'to_bundle', 'from_bundle']
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6242faf2
-import math, pickle, re, tempfile
+import math, os, pickle, re, tempfile
 from importlib.metadata import version as _version
 from pathlib import Path
 
@@ -327,7 +327,7 @@ class _Config:
 # %% ../../nbs/models/04_monai_bundle.ipynb #d784dda0
 def _inside(folder, name):
     "The path of a bundle's file, which must lie in the bundle"
-    path = (folder/name).resolve()
+    path = Path(os.path.realpath(folder/name)) # `resolve` raises RuntimeError for a link to itself
     if Path(name).is_absolute() or not path.is_relative_to(folder.resolve()):
         raise ModelError(f'{folder}: {str(name)[:100]!r} points outside of the bundle: refused')
     return path
