@@ -374,7 +374,9 @@ def _write_itk(path, x, geometry, like=None):
     image.SetSpacing(geometry.spacing)
     image.SetDirection((lps[:n,:n] / geometry.spacing).ravel().tolist())
     image.SetOrigin(lps[:n,3].tolist())
-    sitk.WriteImage(image, str(path), useCompression=path.suffix.lower() != '.mhd')
+    small = path.with_suffix(path.suffix.lower()) # ITK knows no .MHD
+    sitk.WriteImage(image, str(small), useCompression=small.suffix != '.mhd')
+    if small != path: small.rename(path)
 
 _writers = {'.nii': _save_nifti, '.nii.gz': _save_nifti, '.nrrd': _write_itk, '.mha': _write_itk, '.mhd': _write_itk}
 

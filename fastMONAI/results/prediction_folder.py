@@ -308,6 +308,14 @@ def _check_places(cases, out, endings, tables):
         if above is not None: raise ValueError(_clash(out/above, name, places[above]))
     refuse_inputs([out/p for p in places], list(cases.values()))
 
+_ENDINGS = '.nii', '.nii.gz', '.nrrd', '.mha', '.mhd', '.dcm' # of masks; the last for DICOM series
+
+def _endings(ending, masks):
+    "Endings of the files of a case; ValueError for one that no mask is written with"
+    if not masks: return ['.json']
+    if ending.lower() in _ENDINGS: return [f.name[1:] for f in written_files(f'x{ending}')] + ['.json']
+    raise ValueError(f'ending={ending!r}: masks are not written in this format; known are {" ".join(_ENDINGS)}')
+
 def _clash(path, name, other):
     return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
 
@@ -405,12 +413,13 @@ def predict_folder(
     `predictions.csv` in `out` has a row for each case of `source`.
 
     Raises `ValueError` before anything is done: where a result would overwrite an image, where two results would be one
-    file, where there is no image, or while another process writes there; `TypeError` for an argument that is none."""
+    file, where there is no image, while another process writes there, or for an ending that no mask is written with;
+    `TypeError` for an argument that is none."""
     if unknown := set(options) - set(_OPTIONS):
         raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
     models, out = members(model), Path(out)
     masks, named = models[0].task == 'segmentation', models[0].task == 'segmentation' and models[0].exclusive
-    endings = [f.name[1:] for f in written_files(f'x{ending}')] + ['.json'] if masks else ['.json']
+    endings = _endings(ending, masks)
     cases = _cases(source, models[0].channels, _results(out))
     _check_places(cases, out, endings, ['predictions.csv', *(['labels.ctbl', 'labels.label'] if named else [])])
     job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending))

@@ -100,6 +100,12 @@ def input_files(
         with suppress(OSError, ValueError): found += source_files(p) # what cannot be read is said when it is opened
     return found
 
+def paths_of(
+    item, # As for `MedImage.create`
+)->list: # of absolute paths, which a change of the working folder leaves true; [] of what was never in a file
+    "Where an item comes from, also one that is opened already"
+    return [os.path.abspath(p) for p in image_paths(item) or getattr(item, '_opened', [])]
+
 def written_files(
     path:str|os.PathLike, # of a mask
 )->list: # of paths
@@ -321,13 +327,13 @@ def inference(
 )->Prediction: # On the image's own grid
     """Predict one image, on its own grid. Raises `ValueError`, before any work, where `save_path` is a file of the
     image, and after it where the network answers NaN."""
-    paths = image_paths(file)
-    if save_path is not None: refuse_inputs(written_files(save_path), [paths])
+    paths, inputs = image_paths(file), paths_of(file)
+    if save_path is not None: refuse_inputs(written_files(save_path), [inputs])
     models = members(model)
     first, image = models[0], MedImage.create(file, **models[0].opening)
-    inputs = [str(p) for p in paths]
     several = uncertainty and first.task != 'regression' and (len(models) > 1 or tta is not False)
-    predict = _Members(models, tta, _precision(precision, first), several, ', '.join(inputs) or 'the image')
+    predict = _Members(models, tta, _precision(precision, first), several,
+                       ', '.join(map(str, paths)) or 'the image')
     values, seen = _predicted(predict, image, patch_size,
                               dict(overlap=overlap, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
