@@ -182,8 +182,8 @@ def _picture_html(case, name, index, channel=0, opacity=.5):
     picture, data = case.picture(plane, index, channel, opacity), io.BytesIO()
     Image.fromarray(picture).save(data, 'png')
     ratio = picture.shape[1]/(picture.shape[0]*case.layout(plane).aspect)
-    spans = ''.join(f'<span class="fm-{side}">{o}</span>' for side,
-                    o in zip(('left', 'right', 'top', 'bottom'), letters))
+    spans = ''.join(f'<span class="fm-{side}">{o}</span>'
+                    for side,o in zip(('left', 'right', 'top', 'bottom'), letters))
     src = base64.b64encode(data.getvalue()).decode()
     return (f'<div class="fm-picture" style="aspect-ratio:{ratio:.4f};width:min(100%,{70*ratio:.2f}vh)"><img '
             f'src="data:image/png;base64,{src}" alt="{name} slice {int(index)}">{spans}</div>')
@@ -192,8 +192,8 @@ def _legend_html(model):
     "The classes of a segmentation with their colours"
     if model.task != 'segmentation': return ''
     named = list(zip(model.classes, model.colors))[1 if model.exclusive else 0:]
-    items = ''.join(f'<li><span class="fm-swatch" style="background:rgb{tuple(c)}"></span>{html.escape(n)}</li>' for n,
-                    c in named)
+    items = ''.join(f'<li><span class="fm-swatch" style="background:rgb{tuple(c)}"></span>{html.escape(n)}</li>'
+                    for n,c in named)
     return f'<ul class="fm-legend">{items}</ul>'
 
 def _table_html(case):

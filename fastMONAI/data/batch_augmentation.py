@@ -183,8 +183,8 @@ def _frames(x, items, in_plane):
     "Steps of the voxel axes in mm along the axes that rotations are about, for each of `items`: (n, 3, 3)"
     if x.ndim == 4: return torch.diag_embed(F.pad(_spacing(x)[items], (0,1), value=1))
     affines = _affines(x)[items.numpy()]
-    return torch.stack([_own_frame(a) if own else torch.from_numpy(a[:3,:3].copy()) for a,
-                        own in zip(affines, in_plane.tolist())])
+    return torch.stack([_own_frame(a) if own else torch.from_numpy(a[:3,:3].copy())
+                        for a,own in zip(affines, in_plane.tolist())])
 
 def _rotations(degrees):
     "Rotations about the second, the first and the third axis, in this order, by `degrees` (n, 3): (n, 3, 3)"
@@ -313,8 +313,8 @@ class BatchElastic(_Part):
         if not given: return dict(items=items)
         x = first_batch(o)
         frames = _frames(x, items, torch.zeros(len(items), dtype=torch.bool))
-        return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f) for p,
-                                                             f in zip(given, frames.numpy())]))
+        return dict(items=items, control_points=torch.stack([_on_array_axes(p['control_points'], f)
+                                                             for p,f in zip(given, frames.numpy())]))
 
 # %% ../../nbs/data/07_batch_augmentation.ipynb #9c00fb4e
 def _on_array_axes(points, frame):
@@ -515,8 +515,8 @@ class BatchSpatial(BatchTransform):
         for rows,there in _chunks(items, device):
             bent = None if bend is None or (bend[rows] == 0).all() else bend[rows]
             ins = [x.as_subclass(Tensor)[there].float().reshape(-1, x.shape[1], *shape).contiguous() for x in xs]
-            news = [o[there] if isinstance(there, slice) else torch.empty_like(i, dtype=o.dtype) for o,
-                    i in zip(outs, ins)]
+            news = [o[there] if isinstance(there, slice) else torch.empty_like(i, dtype=o.dtype)
+                    for o,i in zip(outs, ins)]
             fills = [None if isinstance(x, MedMask) else self._fill(i) for x,i in zip(xs, ins)]
             with torch.autocast(device.type, enabled=False):
                 _sample(ins, [o.view(i.shape) for o,i in zip(news, ins)], fills,
@@ -870,8 +870,8 @@ def batch_transform_from_spec(
 )->BatchTransform:
     "The batch transform that `spec` describes; ValueError for other names and unknown keys"
     if isinstance(spec, dict) and spec.get('name') == 'BatchSpatial' and isinstance(spec.get('args'), dict):
-        spec = dict(spec, args={k: batch_transform_from_spec(v) if isinstance(v, dict) else v for k,
-                                v in spec['args'].items()})
+        spec = dict(spec, args={k: batch_transform_from_spec(v) if isinstance(v, dict) else v
+                                for k,v in spec['args'].items()})
     return transform_from_spec(spec, allowed=(BatchSpatial, BatchAffine, BatchElastic, BatchFlip, BatchBrightness,
                                               BatchGamma, BatchContrast, BatchNoise,
         BatchBlur, BatchAnisotropy, BatchGhosting, BatchBiasField, BatchCutout))

@@ -376,8 +376,8 @@ class CropForeground(MedTransform):
         found = (x > self.threshold).any(0).nonzero()
         if not len(found): return ...
         margin = np.broadcast_to(self.margin, x.ndim-1).tolist()
-        return slice(None), *(slice(max(0, lo-m), hi+1+m) for lo,hi,
-                              m in zip(found.amin(0).tolist(), found.amax(0).tolist(), margin))
+        return slice(None), *(slice(max(0, lo-m), hi+1+m)
+                              for lo,hi,m in zip(found.amin(0).tolist(), found.amax(0).tolist(), margin))
 
     inverse = PadOrCrop.inverse
 

@@ -252,8 +252,8 @@ def expected_calibration_error(
 # %% ../../nbs/learning/03_uncertainty.ipynb #36405900
 def _mean_of_rows(score, probabilities, targets, dim, mask):
     "Mean over all that counts of `score`, a function of rows and targets"
-    found = [score(*_rows(_probabilities(p, dim), t, dim, m)).double().cpu() for p,t,
-             m in _cases(probabilities, targets, mask)]
+    found = [score(*_rows(_probabilities(p, dim), t, dim, m)).double().cpu()
+             for p,t,m in _cases(probabilities, targets, mask)]
     if not (n := sum(len(o) for o in found)): raise ValueError('the mask leaves nothing to count')
     return float(sum(o.sum() for o in found) / n)
 

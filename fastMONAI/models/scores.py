@@ -49,8 +49,8 @@ def _class_metrics(model, p, y):
     if model.task == 'multilabel':
         return {'AUC': {n: _interval([p[:,i], y[:,i]], auc) for i,n in enumerate(model.classes)}}
     res = {'accuracy': {'mean': _interval([p.argmax(1) == y])}}
-    res['sensitivity'] = {n: _interval([(p.argmax(1) == y)[y == i]]) for i,
-                          n in enumerate(model.classes) if (y == i).any()}
+    res['sensitivity'] = {n: _interval([(p.argmax(1) == y)[y == i]])
+                          for i,n in enumerate(model.classes) if (y == i).any()}
     res['AUC'] = {n: _interval([p[:,i], y == i], auc) for i,n in enumerate(model.classes) if 0 < (y == i).mean() < 1}
     return res
 
@@ -69,8 +69,8 @@ def validation_metrics(
     items = ((b[0][0], b[-1][0]) for b in dl.new(bs=1, num_workers=0, shuffle=False, drop_last=False))
     if model.task == 'segmentation':
         return _dice_metrics(model, ((x, y.as_subclass(Tensor).to(model.device)) for x,y in items))
-    p, y = zip(*[(model.probabilities(x).cpu().numpy(), np.atleast_1d(torch.as_tensor(y).cpu().numpy())) for x,
-                 y in items])
+    p, y = zip(*[(model.probabilities(x).cpu().numpy(), np.atleast_1d(torch.as_tensor(y).cpu().numpy()))
+                 for x,y in items])
     p, y = np.stack(p), np.stack(y).astype(float)
     if model.task == 'classification': y = y[:,0].astype(int)
     return _number_metrics(model, p, y) if model.task == 'regression' else _class_metrics(model, p, y)

@@ -120,8 +120,8 @@ def _read_record(path):
     try: record = read_json(path)
     except (OSError, ValueError): return {}
     written = record.get('written')
-    safe = isinstance(written, dict) and all(isinstance(h, str) and e[:1] == '.' and e == os.path.basename(e) for e,
-                                             h in written.items())
+    safe = isinstance(written, dict) and all(isinstance(h, str) and e[:1] == '.' and e == os.path.basename(e)
+                                             for e,h in written.items())
     return record if safe and isinstance(record.get('options'), dict) else {}
 
 @dataclass
