@@ -286,6 +286,7 @@ def _alone_in(out):
         shutil.rmtree(home/'writing', ignore_errors=True)
         lock.release()
 
+# %% ../../nbs/results/01_prediction_folder.ipynb #cd930088
 def _results(out):
     """What an earlier run wrote into `out`, and what it kept there: no images, where they lie in the folder of the
     images"""
@@ -295,6 +296,19 @@ def _results(out):
         name = str(path.relative_to(records))[:-len('.json')]
         res |= {Path(os.path.realpath(f'{out}/{name}{e}')) for e in (_read_record(path) or {}).get('written', ())}
     return res | {Path(os.path.realpath(out/'kept'))}
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #23b34226
+_ENDINGS = '.nii', '.nii.gz', '.nrrd', '.mha', '.mhd', '.dcm' # of masks; the last for DICOM series
+
+def _endings(ending, masks):
+    "Endings of the files of a case; ValueError for one that no mask is written with"
+    if not masks: return ['.json']
+    if ending.lower() in _ENDINGS: return [f.name[1:] for f in written_files(f'x{ending}')] + ['.json']
+    raise ValueError(f'ending={ending!r}: masks are not written in this format; known are {" ".join(_ENDINGS)}')
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #0f503efb
+def _clash(path, name, other):
+    return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
 
 def _check_places(cases, out, endings, tables):
     "Raise ValueError if two results would be written to one path, or one to an input's"
@@ -307,17 +321,6 @@ def _check_places(cases, out, endings, tables):
         above = next((p for p in Path(name).parents if p in places), None)
         if above is not None: raise ValueError(_clash(out/above, name, places[above]))
     refuse_inputs([out/p for p in places], list(cases.values()))
-
-_ENDINGS = '.nii', '.nii.gz', '.nrrd', '.mha', '.mhd', '.dcm' # of masks; the last for DICOM series
-
-def _endings(ending, masks):
-    "Endings of the files of a case; ValueError for one that no mask is written with"
-    if not masks: return ['.json']
-    if ending.lower() in _ENDINGS: return [f.name[1:] for f in written_files(f'x{ending}')] + ['.json']
-    raise ValueError(f'ending={ending!r}: masks are not written in this format; known are {" ".join(_ENDINGS)}')
-
-def _clash(path, name, other):
-    return f'{path}: is for {other}, so the case {name} has no place: rename its file or folder'
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #e21ac18b
 def _keep_others(out, name, endings, record_path, same=None):
