@@ -1,14 +1,15 @@
 """What ours costs against what it costs elsewhere: the same data, the same machine, the same run, by turns.
 
-    python benchmarks/peers.py make                                   # once python benchmarks/run.py --tasks
-    whole,patches --repeats 3        # of: whole patches summary window restore scale hippocampus python
-    benchmarks/run.py --tasks minutes --long                   # two trainings, up to an hour each python
-    benchmarks/run.py --tasks whole,patches --busy 2           # beside two processes that only count
+    python benchmarks/peers.py make                            # once
+    python benchmarks/run.py --tasks whole,patches --repeats 3
+    python benchmarks/run.py --tasks minutes --long            # two trainings, up to an hour each
+    python benchmarks/run.py --tasks whole,patches --busy 2    # beside two processes that only count
 
-Each repeat runs every contender's task in a process of its own, in one order and then in the other; what is shown are
-medians. A table is printed, and its section in benchmarks/RESULTS.md is replaced; with `--busy N` the section "Beside N
-busy loops", which holds all the groups. `--quick` takes fewer volumes and one repeat, to see that everything runs, and
-keeps no results. """
+Groups of tasks: whole, patches, summary, window, restore, scale, hippocampus, minutes. Each repeat runs every
+contender's task in a process of its own, in one order and then in the other; what is shown are medians. A table is
+printed, and its section in benchmarks/RESULTS.md is replaced; with `--busy N` the section "Beside N busy loops", which
+holds all the groups. `--quick` takes fewer volumes and one repeat, to see that everything runs, and keeps no results.
+"""
 import argparse, datetime, os, platform, statistics, subprocess, sys, tempfile, time
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -81,7 +81,7 @@ def _open_nibabel(path):
 # %% ../../nbs/images/04_image_io.ipynb #e73f019c
 def _gunzip(path, file, needed, spare=2**20):
     "The first `needed` bytes of a gzip file, whose rest, at most `spare` bytes, is read and checked too"
-    out, n, rest, stream = bytearray(needed), 0, b'', None
+    out, n, rest, stream = memoryview(bytearray(needed)), 0, b'', None
     with open(file, 'rb') as f:
         while rest or (rest := f.read(2**18)):
             if stream is None or stream.eof:
@@ -94,7 +94,8 @@ def _gunzip(path, file, needed, spare=2**20):
                 stream = isal_zlib.decompressobj(wbits=31)
             piece = stream.decompress(rest, max(needed + spare + 1 - n, 1))
             rest = stream.unused_data if stream.eof else stream.unconsumed_tail
-            out[n:n+len(piece)] = piece[:max(needed - n, 0)]
+            use = memoryview(piece)[:max(needed - n, 0)]
+            out[n:n+len(use)] = use
             n += len(piece)
             if n > needed + spare:
                 raise ImageError(f'{path}: holds more than {spare:,} bytes beyond what its header declares')
@@ -215,7 +216,7 @@ _formats = {suffix: (name, opener) for name,opener,suffixes in [
     for suffix in suffixes.split()}
 
 def _warn_if_absurd(path, g): # a grid that no body has
-    far = max(float(np.abs(g.to_world(c)).max()) for c in np.stack([np.zeros(g.ndim), np.array(g.shape) - 1]))
+    far = float(np.abs(g.to_world(np.stack([np.zeros(g.ndim), np.array(g.shape) - 1]))).max())
     if max(g.spacing) > 1000: found = f'its voxels are {max(g.spacing)/1000:.3g} m apart'
     elif min(g.spacing) < 1e-6: found = f'its voxels are {min(g.spacing):.3g} mm apart'
     elif far > 1e5: found = f'it lies {far/1000:.3g} m from the origin'
