@@ -28,6 +28,8 @@ from .data.data_checks import *
 from .data.prepared import *
 from .data.vision_show import *
 from .data.vision_data import *
+from .data.sources import *
+from .data.dataset_check import *
 from .learning.networks import *
 from .learning.vision_loss import *
 from .learning.vision_metrics import *
