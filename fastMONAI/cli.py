@@ -20,7 +20,8 @@ def _demo(args):
     run_demo(args.out, args.epochs, args.subjects, args.seed, args.data)
 
 def _predict(args):
-    if missing := [p for p in args.input if not os.path.exists(p)]:
+    from fastMONAI.images.files import split_inside
+    if missing := [p for p in args.input if not os.path.exists(split_inside(p)[0])]:
         raise FileNotFoundError(f'{missing[0]}: no such file or folder')
     _quiet()
     from fastMONAI.models.sharing import load_model

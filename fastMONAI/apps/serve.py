@@ -85,7 +85,7 @@ def _images(
             files = [p for p in unpacked.rglob('*') if p.is_file()]
             max_bytes -= sum(p.stat().st_size for p in files)
         for f in files: _check_self_contained(f), _check_dicom(f)
-        if path.suffix.lower() == '.zip': images = list(image_files(unpacked))
+        if path.suffix.lower() == '.zip': images = list(image_files(unpacked, zips=False))
         if not images: raise UploadError(f'{path.name}: holds no image; expected the files of a DICOM series')
         found += images
     return found

@@ -21,7 +21,7 @@ from torch import Tensor
 from isal.isal_zlib import crc32
 from safetensors.numpy import save
 
-from ..images.files import fastmonai_home, read_json, sweep, write_json, writing
+from ..images.files import fastmonai_home, read_json, split_inside, sweep, write_json, writing
 from ..images.geometry import slice_affine
 from ..images.image_io import source_files
 from ..images.vision_core import MedBase, MedImage, MedMask
@@ -240,7 +240,9 @@ class Signatures:
         source:Any, # A path, a list of paths, an array or a tensor
     )->list: # for JSON
         "Signature of whatever `MedImage.create` opens"
-        if isinstance(source, (str, Path)): return [self.of_file(f) for f in source_files(source)]
+        if isinstance(source, (str, Path)):
+            inside = split_inside(source)[1] # of a file, such as a zip
+            return [self.of_file(f) for f in source_files(source)] + ([inside] if inside else [])
         if isinstance(source, (np.ndarray, Tensor)):
             affine = getattr(source, 'affine', None)
             return [*_array_signature(source), None if affine is None else affine.tolist()]

@@ -10,7 +10,8 @@ __all__ = ['image_paths', 'image_geometry', 'check_headers', 'grid_in_words', 'c
 # %% ../../nbs/data/08_data_checks.ipynb #099d2073
 import os, warnings
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np, pandas as pd
 from torch import Tensor
@@ -19,7 +20,8 @@ from fastai.data.external import defaults
 
 from ..images.geometry import Geometry
 from ..images.files import ENDINGS
-from ..images.image_io import read_header, source_files
+from ..images.file_checks import ImageHeader
+from ..images.image_io import first_frame, read_header
 from ..images.vision_core import MedBase, MedMask
 
 # %% ../../nbs/data/08_data_checks.ipynb #3dbe9716
@@ -45,7 +47,7 @@ def image_geometry(
 # %% ../../nbs/data/08_data_checks.ipynb #0e751efa
 def read_from_items(
     get:Callable, # Gives what is wanted of an item
-    items, # A data frame or a list
+    items:pd.DataFrame|list, # A data frame or a list
     name:str, # Of what is wanted, for the message
 )->list:
     "What `get` reads from every item; ValueError with the item's number where it cannot"
@@ -74,8 +76,8 @@ def _header_or_error(o, labels=False):
 def check_headers(
     sources:list, # Of each item, as for `MedImage.create`
     max_workers:int|None=None, # Threads; by default up to 8
-    progress:bool|None=None, # A progress bar? By default from 500 items on
     *,
+    progress:bool|None=None, # A progress bar? By default from 500 items on
     labels:bool=False, # Are they masks?
 )->list: # For each item the list of its files' headers; [] for an array
     "The headers of every item's files, or one ValueError about those that cannot be read"
@@ -90,7 +92,7 @@ def check_headers(
 
 # %% ../../nbs/data/08_data_checks.ipynb #09e36d57
 def grid_in_words(
-    h, # A header, as `read_header` gives
+    h:ImageHeader, # As `read_header` gives
 )->str:
     "Such as '20x24x16 of 1x1x2 mm, RAS'"
     return (f"{'x'.join(map(str, h.geometry.shape))} of {'x'.join(f'{s:.4g}' for s in h.geometry.spacing)} mm, "
@@ -118,18 +120,17 @@ def check_images(
     warnings.warn(f'{found}: channels are resampled onto the first', stacklevel=3)
 
 # %% ../../nbs/data/08_data_checks.ipynb #be9518c0
-def _place(h): # Equal for files that may be slices of one series
-    g = h.geometry
-    return Path(h.path).parent, g.shape, g.affine.tobytes()
-
 def _same_series(headers):
-    "The numbers of the items that open the same DICOM series by different files, in a list for each series"
-    groups = {}
+    "The numbers of the items that open the same DICOM frames by different paths, in a list for each image"
+    places, groups = {}, {}
     for i,hs in enumerate(headers):
-        if len(hs) == 1 and hs[0].format == 'dicom' and hs[0].geometry.ndim == 3:
-            groups.setdefault(_place(hs[0]), []).append(i)
-    several = [g for g in groups.values() if len({headers[i][0].path for i in g}) > 1]
-    return [g for g in several if len({tuple(sorted(source_files(headers[i][0].path))) for i in g[:2]}) == 1]
+        if len(hs) == 1 and hs[0].format == 'dicom':
+            places.setdefault((hs[0].geometry.shape, hs[0].geometry.affine.tobytes()), []).append(i)
+    for place,numbers in places.items():
+        paths = {headers[i][0].path for i in numbers}
+        first = {p: first_frame(p) for p in paths} if len(paths) > 1 else {}
+        for i in numbers: groups.setdefault((place, first.get(headers[i][0].path)), []).append(i)
+    return [g for g in groups.values() if len({headers[i][0].path for i in g}) > 1]
 
 def check_same_files(
     headers:list, # For each image the headers of its channels, as `check_headers` gives
@@ -139,7 +140,8 @@ def check_same_files(
     groups = {}
     for i,hs in enumerate(headers):
         if hs: groups.setdefault(tuple(os.path.realpath(h.path) for h in hs), []).append(i)
-    groups = [g for g in groups.values() if len(g) > 1] + _same_series(headers)
+    series = _same_series(headers)
+    groups = [g for g in groups.values() if len(g) > 1 and not any(set(g) <= set(s) for s in series)] + series
     if not groups: return
     side = {i: k for k,s in enumerate(splits) for i in s}
     across = next((g for g in groups if len({side.get(i) for i in g} - {None}) > 1), None)
@@ -148,10 +150,9 @@ def check_same_files(
     paths = dict.fromkeys(str(headers[o][0].path) for o in (i, j))
     what = 'the file' if len(paths) == 1 else 'the one DICOM series of'
     where = 'on both sides of the split, where validation measures memory' if across else 'more than once'
-    warnings.warn(f'{sum(map(len, groups))} of {len(headers)} items open files that other items open too; items '
-                  f'{i} and '
-                  f'{j} open {what} {" and ".join(paths)}, {where}: drop rows, or name the folder of a series once',
-                  stacklevel=3)
+    todo = 'drop rows' if len(paths) == 1 else 'name a series once, or for its slices one by one write one_slice(path)'
+    warnings.warn(f'{sum(map(len, groups))} of {len(headers)} items open files that other items open too; items {i} '
+                  f'and {j} open {what} {" and ".join(paths)}, {where}: {todo}', stacklevel=3)
 
 # %% ../../nbs/data/08_data_checks.ipynb #9d3bd872
 def with_axes_of(
@@ -199,9 +200,9 @@ def check_masks(
 
 # %% ../../nbs/data/08_data_checks.ipynb #c4a8fde7
 def check_label_numbers(
-    path, # Of the mask, for the message
-    labels, # The labels in it
-    codes, # Names of the labels 0, 1, 2, …
+    path:str|Path, # Of the mask, for the message
+    labels:Iterable, # The labels in it
+    codes:list, # Names of the labels 0, 1, 2, …
 ):
     "ValueError if `labels` hold others than 0 to `len(codes)`-1"
     out = [l for l in labels if l not in range(len(codes))]
@@ -256,7 +257,7 @@ def _is_path(o):
                                                           and Path(o).exists())
 
 def kind_of_targets(
-    values, # Of one or more columns: an array or a list
+    values:np.ndarray|list, # Of one or more columns
 )->str: # 'paths', 'numbers' or 'classes'
     """What the targets in a table are, by their looks: more than 20 whole numbers, or another in most rows, are no
     classes"""
@@ -268,7 +269,7 @@ def kind_of_targets(
     return 'classes' if few and all(v.is_integer() for v in distinct) else 'numbers'
 
 def check_target_kind(
-    values, # Of one or more columns: an array or a list
+    values:np.ndarray|list, # Of one or more columns
     name:str, # Of the column, for the message
 ):
     "ValueError for targets that are not classes by their looks, with the block that is missing"
@@ -283,7 +284,7 @@ def check_target_kind(
 
 # %% ../../nbs/data/08_data_checks.ipynb #acc47475
 def one_size(
-    samples, # List of items, tuples of images, masks and targets
+    samples:list, # Of items, tuples of images, masks and targets
 ):
     "The `samples` of a batch themselves, or one ValueError where their images or masks differ in size"
     if not isinstance(samples, list): return samples
@@ -299,7 +300,7 @@ def one_size(
 # %% ../../nbs/data/08_data_checks.ipynb #f6edc230
 def filled_column(
     df:pd.DataFrame, # A row an item
-    col, # Name of the column
+    col:int|str, # Name of the column
     role:str, # The argument that names it, for the message
 )->pd.Series:
     "Column `col` of `df`; TypeError for what is no data frame, ValueError for a column that is not there or has gaps"
@@ -322,7 +323,7 @@ def check_share(
 
 # %% ../../nbs/data/08_data_checks.ipynb #7c58ca34
 def GroupSplitter(
-    group_col, # Column that names the patient (or scanner, or site)
+    group_col:int|str, # Column that names the patient (or scanner, or site)
     valid_pct:float=0.2, # Share of the groups that is held out
     seed:int|None=None, # Seed of the draw
 )->Callable: # Takes a data frame, gives the indices of both sides
@@ -342,8 +343,8 @@ def GroupSplitter(
 # %% ../../nbs/data/08_data_checks.ipynb #61569924
 def check_groups(
     df:pd.DataFrame, # A row an item
-    group_col, # Column that names the group
-    splits, # Lists of indices, one a side
+    group_col:int|str, # Column that names the group
+    splits:tuple|list, # Lists of indices, one a side
 ):
     "Whether no group stands in two of `splits`: ValueError if one does"
     groups = filled_column(df, group_col, 'group_col').values

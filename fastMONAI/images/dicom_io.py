@@ -6,15 +6,17 @@
 __all__ = []
 
 # %% ../../nbs/images/03_dicom_io.ipynb #9b61e342
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-import hashlib, io, os, re, tempfile, time, warnings, zlib
+import hashlib, io, os, re, tempfile, time, warnings, zipfile, zlib
 
 import numpy as np
 
 from .geometry import Geometry
-from .files import suffix_of
+from .files import ArchiveError, points_outside, split_inside, suffix_of, unpack
 from .file_checks import BoundedReader, check_size, ImageHeader, ImageError, as_image_error
 
 # %% ../../nbs/images/03_dicom_io.ipynb #d666b324
@@ -42,6 +44,7 @@ class DicomFrame:
     reference:str='' # UID of the frame of reference
     mosaic:bool=False # are its pixels many slices side by side?
     decoder:str='pydicom' # or 'GDCM'
+    about:dict=field(default_factory=dict, repr=False, compare=False) # what a table says of the file, by keyword
 
 # %% ../../nbs/images/03_dicom_io.ipynb #6e96884f
 _vrs = {b'UL', b'OB', b'UI', b'SH', b'LO', b'CS', b'DA', b'TM', b'DT', b'PN', b'ST', b'US', b'SQ'}
@@ -51,7 +54,12 @@ def is_dicom(
 )->bool:
     "Is this a DICOM file, by what it holds?"
     if not os.path.isfile(path): return False
-    with open(path, 'rb') as f: head = f.read(132)
+    with open(path, 'rb') as f: return looks_like_dicom(f.read(132))
+
+def looks_like_dicom(
+    head:bytes, # the first 132 of a file
+)->bool:
+    "Does a DICOM file begin so?"
     if head[128:] == b'DICM': return True
     group, element = (int.from_bytes(head[i:i+2], 'little') for i in (0,2))
     if len(head) < 132 or (group, element) not in {(2,0), (2,1), (2,2), (8,0), (8,1), (8,5), (8,8), (8,0x12), (8,0x16)}:
@@ -103,8 +111,11 @@ _tags = '''ImageType SOPClassUID SOPInstanceUID PatientID StudyInstanceUID Serie
     PixelRepresentation PixelSpacing ImagerPixelSpacing SliceThickness ImageOrientationPatient ImagePositionPatient
     RescaleSlope RescaleIntercept ModalityLUTSequence DoseGridScaling GridFrameOffsetVector
     SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence'''.split()
+_about = '''PatientID StudyDate Modality SeriesDescription SequenceName PulseSequenceName ScanningSequence
+    ConvolutionKernel StudyInstanceUID SeriesInstanceUID SOPInstanceUID'''.split() # for a table
+_references = ['ReferencedSeriesSequence', 'ReferencedFrameOfReferenceSequence'] # of what is drawn on images
 _groups = dict(PlanePositionSequence=['ImagePositionPatient'], PlaneOrientationSequence=['ImageOrientationPatient'],
-               PixelMeasuresSequence=['PixelSpacing', 'SliceThickness'],
+               PixelMeasuresSequence=['PixelSpacing', 'SliceThickness'], CTReconstructionSequence=['ConvolutionKernel'],
                PixelValueTransformationSequence=['RescaleSlope', 'RescaleIntercept'])
 
 def _fields(group): # the elements of an enhanced object's functional groups, by keyword
@@ -140,6 +151,10 @@ def _series_key(d): # what frames of one series share; more of it where the UID 
                                                               'SeriesDescription'))
     return uid, *(str(d.get(k) or '') for k in ('StudyInstanceUID', 'PatientID')), *more
 
+def _texts(d, keys=_about): # {keyword: text} of those fields that say something
+    def text(v): return ' '.join(map(str, v)) if isinstance(v, (list, tuple)) or hasattr(v, 'sort') else str(v)
+    return {k: t for k in keys if (v := d.get(k)) is not None and (t := text(v).strip())}
+
 def _rescale(path, d): # slope and intercept of a frame
     if d.get('Modality') != 'RTDOSE':
         return tuple(float(default if d.get(k) in (None, '') else d[k])
@@ -161,6 +176,28 @@ def _frame(path, index, count, d, element, **kwargs): # `d`: the frame's fields 
         reference=str(d.get('FrameOfReferenceUID') or ''), mosaic='MOSAIC' in np.atleast_1d(d.get('ImageType') or ''),
         **kwargs)
 
+# %% ../../nbs/images/03_dicom_io.ipynb #deac8f6e
+@dataclass(frozen=True)
+class DicomMarks:
+    "A file with what was drawn on a series: a segmentation object, or a set of contours (RTSTRUCT)"
+    path:Path
+    about:dict # what a table says of it, by keyword
+    series:tuple # UIDs of the series that it names
+    references:tuple # UIDs of the frames of reference that it lies in
+
+def _items(d, *keywords): # of a sequence, of the sequence within each of its items, and so on
+    found = [d]
+    for k in keywords: found = [i for o in found for i in o.get(k) or ()]
+    return found
+
+def _marks(path, ds): # DicomMarks
+    in_space = _items(ds, 'ReferencedFrameOfReferenceSequence')
+    series = [*_items(ds, 'ReferencedSeriesSequence'),
+              *(s for o in in_space for s in _items(o, 'RTReferencedStudySequence', 'RTReferencedSeriesSequence'))]
+    def uids(items, k): return tuple(dict.fromkeys(str(u).strip() for i in items if (u := i.get(k))))
+    return DicomMarks(Path(path), _texts(ds), uids(series, 'SeriesInstanceUID'),
+                      uids([ds, *in_space], 'FrameOfReferenceUID'))
+
 # %% ../../nbs/images/03_dicom_io.ipynb #28cda779
 def _check_no_image(path, ds): # of a file without rows and columns: is it meant to have none?
     from pydicom.uid import UID
@@ -168,33 +205,40 @@ def _check_no_image(path, ds): # of a file without rows and columns: is it meant
     if not kind: raise ImageError(f'{path}: does not say what it is (SOPClassUID): it is damaged')
     if 'Image Storage' in UID(kind).name: raise ImageError(f'{path}: ends before its pixels: it is truncated')
 
-@lru_cache(maxsize=2**15)
-def _read_frames(path, size, mtime_ns, inode): # a file that changed differs in one of these, and is read again
+def _frames_in(path, size, ds, available, element): # of what was read of a file
     import pydicom
-    if not is_dicom(path): return ()
-    with as_image_error(path):
-        ds, available, element = _dataset(path, _tags)
-        if ds.get('Modality') in ('SEG', 'SM'): return ()
-        if not ds.get('Rows') or not ds.get('Columns'):
-            _check_no_image(path, ds)
-            return ()
-        count = int(ds.get('NumberOfFrames') or 1)
-        if not 1 <= count <= max(1, available*1032):
-            raise ImageError(f'{path}: the header says {count:,} frames, but the file holds {size:,} bytes: it is '
-                             f'truncated, or its header is damaged')
-        syntax, kind = _syntax(ds), ds.get('PhotometricInterpretation')
-        fewer = syntax.is_encapsulated or syntax.is_deflated or kind in ('PALETTE COLOR', 'YBR_FULL_422')
-        frames = _frame_fields(ds, count)
-        colour = ds.get('SamplesPerPixel') == 3 or kind == 'PALETTE COLOR'
-        packed = syntax.is_encapsulated and syntax != pydicom.uid.RLELossless # whose small images GDCM refuses
-        simple = count == 1 and packed and kind == 'MONOCHROME2' and not ds.get('ModalityLUTSequence')
-        decoder = 'GDCM' if colour or simple else 'pydicom'
-        return tuple(_frame(Path(path), i, count, d, element, available=available, compressed=fewer, decoder=decoder)
-                     for i,d in enumerate(frames))
+    if ds.get('Modality') in ('SEG', 'SM'): return ()
+    if not ds.get('Rows') or not ds.get('Columns'):
+        _check_no_image(path, ds)
+        return ()
+    count = int(ds.get('NumberOfFrames') or 1)
+    if not 1 <= count <= max(1, available*1032):
+        raise ImageError(f'{path}: the header says {count:,} frames, but the file holds {size:,} bytes: it is '
+                         f'truncated, or its header is damaged')
+    syntax, kind = _syntax(ds), ds.get('PhotometricInterpretation')
+    fewer = syntax.is_encapsulated or syntax.is_deflated or kind in ('PALETTE COLOR', 'YBR_FULL_422')
+    frames = _frame_fields(ds, count)
+    colour = ds.get('SamplesPerPixel') == 3 or kind == 'PALETTE COLOR'
+    packed = syntax.is_encapsulated and syntax != pydicom.uid.RLELossless # whose small images GDCM refuses
+    simple = count == 1 and packed and kind == 'MONOCHROME2' and not ds.get('ModalityLUTSequence')
+    decoder, about = 'GDCM' if colour or simple else 'pydicom', _texts(frames[0])
+    return tuple(_frame(Path(path), i, count, d, element, available=available, compressed=fewer, decoder=decoder,
+                        about=about) for i,d in enumerate(frames))
 
-def _frames(path): # of a DICOM file; none if it is no DICOM file or holds no image
+# %% ../../nbs/images/03_dicom_io.ipynb #133c00b4
+@lru_cache(maxsize=2**15)
+def _read_file(path, size, mtime_ns, inode): # a file that changed differs in one of these, and is read again
+    if not is_dicom(path): return (), None
+    with as_image_error(path):
+        ds, available, element = _dataset(path, [*_tags, *_about, *_references])
+        marks = _marks(path, ds) if ds.get('Modality') in ('SEG', 'RTSTRUCT') else None
+        return _frames_in(path, size, ds, available, element), marks
+
+def _contents(path): # (frames of a DICOM file, DicomMarks or None); neither if it is no DICOM file
     stat = os.stat(path)
-    return _read_frames(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return _read_file(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+def _frames(path): return _contents(path)[0] # of a DICOM file; none if it is no DICOM file or holds no image
 
 def _series_of(path): # the key of a damaged file's series; None if that is not to be known
     import pydicom
@@ -224,32 +268,58 @@ def _without_copies(frames): # of one series
 
 # %% ../../nbs/images/03_dicom_io.ipynb #9c3a70a4
 @dataclass
-class _Folder:
-    stamp:tuple # of the folder: what changes when a file comes or goes
-    names:tuple # of its files
-    seen:int # when, ns
+class DicomLook:
+    "What was found in one file"
+    path:Path
+    frames:tuple=() # none if it is no image
+    marks:DicomMarks|None=None # of a segmentation object, or of contours
+    error:Exception|None=None # if it is damaged, no DICOM file, or a link that leads nowhere
+    series:tuple|None=None # of a damaged file, where that can be known
+    foreign:bool=False # is it no DICOM file, and not called so?
+
+def look_at(
+    path:Path, # of a file whose name may be that of a DICOM file
+)->DicomLook:
+    "What is in a file, whose header is read once; what is wrong with it is told, not raised"
+    try:
+        frames, marks = _contents(path)
+        if frames or marks or not path.is_file() or is_dicom(path): return DicomLook(path, frames, marks)
+        return DicomLook(path, error=ImageError(f'{path}: is no DICOM file'), foreign=not suffix_of(path))
+    except FileNotFoundError: return DicomLook(path, error=ImageError(f'{path}: is a link that leads nowhere'))
+    except (ImageError, OSError) as e: return DicomLook(path, error=e, series=_series_of(path))
+
+# %% ../../nbs/images/03_dicom_io.ipynb #1a678ac2
+@dataclass
+class DicomFolder:
+    "The series that were found in a folder"
     series:dict # {key: [frames, copies of one object counted once]}
     damaged:list # (path, key of its series or None, ImageError)
     foreign:list # the same of files that are not DICOM and not called so
+    marks:list # DicomMarks
+    stamp:tuple=() # of the folder: what changes when a file comes or goes
+    names:tuple=() # of its files
+    seen:int=0 # when, ns
 
+def gathered(
+    looks:Iterable[DicomLook], # at the files of one folder, or archive
+)->DicomFolder:
+    "The files of each series together, copies of one object counted once"
+    series, looks = {}, list(looks)
+    for f in (f for o in looks for f in o.frames): series.setdefault(f.series, []).append(f)
+    wrong = [[(o.path, o.series, o.error) for o in looks if o.error and o.foreign == foreign]
+             for foreign in (False, True)]
+    return DicomFolder({key: _without_copies(frames) for key,frames in series.items()}, *wrong,
+                       [o.marks for o in looks if o.marks])
+
+# %% ../../nbs/images/03_dicom_io.ipynb #cc296452
 _folders = {} # the latest by path
 
-def _look_through(folder): # a _Folder
-    stat, seen, series, damaged, foreign = os.stat(folder), time.time_ns(), {}, [], []
-    names = tuple(sorted(os.listdir(folder)))
-    for path in (Path(folder)/n for n in names if may_be_dicom(n)):
-        try:
-            found = _frames(path)
-            if not found and path.is_file() and not is_dicom(path):
-                (damaged if suffix_of(path) else foreign).append((path, None, ImageError(f'{path}: is no DICOM file')))
-        except FileNotFoundError: damaged.append((path, None, ImageError(f'{path}: is a link that leads nowhere')))
-        except (ImageError, OSError) as e: damaged.append((path, _series_of(path), e))
-        else:
-            for f in found: series.setdefault(f.series, []).append(f)
-    series = {key: _without_copies(frames) for key,frames in series.items()}
-    return _Folder((stat.st_dev, stat.st_ino, stat.st_mtime_ns), names, seen, series, damaged, foreign)
+def _look_through(folder): # a DicomFolder
+    stat, seen, names = os.stat(folder), time.time_ns(), tuple(sorted(os.listdir(folder)))
+    found = gathered(look_at(Path(folder)/n) for n in names if may_be_dicom(n))
+    return replace(found, stamp=(stat.st_dev, stat.st_ino, stat.st_mtime_ns), names=names, seen=seen)
 
-def _folder_of(path, key): # the _Folder of a file of the series `key`, looked through before if nothing has changed
+def _folder_of(path, key): # the DicomFolder of a file of the series `key`, looked through before if nothing has changed
     folder = path.parent
     known, stat = _folders.pop(folder, None), os.stat(folder)
     same = known and known.stamp == (stat.st_dev, stat.st_ino, stat.st_mtime_ns)
@@ -276,46 +346,139 @@ def _warn_of(folder, errors):
     if errors: warnings.warn(f'{folder}: passed over {len(errors)} damaged or foreign files, the first: {errors[0]}',
                              stacklevel=4)
 
+# %% ../../nbs/images/03_dicom_io.ipynb #fa89935f
+def series_path(
+    folder:str|os.PathLike,
+    series:dict, # all that the folder holds, as `series_in` gives them
+    key:tuple, # of one
+)->Path:
+    "What opens one series: its folder, if it holds no other and several files, or its first file"
+    frames = series[key]
+    whole = len(series) == 1 and len({f.path for f in frames}) > 1
+    return Path(folder) if whole else frames[0].path
+
 # %% ../../nbs/images/03_dicom_io.ipynb #47835c31
 def _like(name): return re.sub(r'\d+', '#', name)
 
-def _heed(path, found, key): # an error if a file of the series is damaged, a warning if another is
+def fault_of(
+    found:DicomFolder,
+    key:tuple, # of one of its series
+)->tuple: # (error or None, errors of other files)
+    "What is wrong with a series because a file of it is damaged, and what else is damaged"
     frames, others = found.series[key], []
     names = {_like(f.path.name) for f in frames}
     for file,its,error in found.damaged + found.foreign:
         alone = its is None and len(found.series) == 1 and len(frames) > 1 and _like(file.name) in names
-        if its == key or alone: raise error
+        if its == key or alone: return error, others
         if (file, its, error) in found.damaged: others.append(error)
-    _warn_of(found.series[key][0].path.parent, others)
-    return frames
+    return None, others
 
-def _only_series(path, found): # the key of the one series of a folder; an error if there is none, or another
+def _heed(found, key, folder, told=str): # an error if a file of the series is damaged, a warning if another is
+    error, others = fault_of(found, key)
+    if error: raise error
+    _warn_of(told(folder), [told(e) for e in others])
+    return found.series[key]
+
+def _only_series(path, found, told=None): # the key of the one series found; an error if there is none, or another
     if len(found.series) == 1: return next(iter(found.series))
+    where = 'zip' if told else 'folder'
     if not found.series:
         if (damaged := [e for file,_,e in found.damaged if is_dicom(file)]): raise damaged[0]
-        raise ImageError(f'{path}: no DICOM image in this folder; expected the files of one series')
-    names = '; '.join(f'{len(f)} of "{f[0].title}" ({uid[0]}), such as {f[0].path.name}'
-                      for uid,f in list(found.series.items())[:5])
-    raise ImageError(f'{path}: {len(found.series)} DICOM series in one folder: {names}; pass the path of one '
+        raise ImageError(f'{path}: no DICOM image in this {where}; expected the files of one series')
+    names = '; '.join(f'{len(f)} of "{f[0].title}" ({uid[0]}), such as '
+                      f'{told(f[0].path) if told else f[0].path.name}' for uid,f in list(found.series.items())[:5])
+    raise ImageError(f'{path}: {len(found.series)} DICOM series in one {where}: {names}; pass the path of one '
                      'file of the series you want')
 
 # %% ../../nbs/images/03_dicom_io.ipynb #9ab56dca
-def image_frames(
-    path:Path, # the folder of a series, or one of its files
-)->list: # of DicomFrames
-    "The frames that a folder, or a file of a series, stands for. Raises `ImageError`."
+def is_zip(
+    path:str|os.PathLike, # which need not exist
+)->bool:
+    "Is this a file that is called a zip?"
+    return suffix_of(path) == '.zip' and os.path.isfile(path)
+
+@contextmanager
+def opened_zip(
+    archive:Path,
+)->Iterator[tuple[Path,Callable]]: # (folder, function that tells a path or an error in it as one in the archive)
+    """A `with` block in which the files of a zip lie in a folder. Raises `ImageError` for what cannot be unpacked, and
+    names the archive in those of the block"""
+    with tempfile.TemporaryDirectory(prefix='fastmonai-') as tmp:
+        root = Path(tmp)/'zip'
+        def told(o): return str(o).replace(str(root), str(archive))
+        try:
+            unpack(archive, root)
+            yield root, told
+        except ArchiveError as e: raise ImageError(str(e)) from None
+        except ImageError as e: raise ImageError(told(e)) from e
+
+def zip_holds_dicom(
+    archive:Path,
+)->bool:
+    "Is there a DICOM file in this zip, by the first bytes of its files? Nothing is unpacked"
+    try:
+        with zipfile.ZipFile(archive) as z:
+            for m in z.infolist():
+                if m.is_dir() or not may_be_dicom(m.filename) or m.flag_bits & 1: continue
+                with z.open(m) as f:
+                    if looks_like_dicom(f.read(132)): return True
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError): pass
+    return False
+
+# %% ../../nbs/images/03_dicom_io.ipynb #69d3ff3c
+def _one_frame(path, inside): # of the file at `path`
+    found, own = re.fullmatch(r'slice(?:-(\d{1,6}))?', inside), _frames(path)
+    if not found: raise FileNotFoundError(f'{path}/{inside}: no such file or folder')
+    if not own: raise ImageError(f'{path}: is not a DICOM image, of which one slice could be taken')
+    if found[1] is None and len(own) > 1:
+        raise ImageError(f'{path}: holds {len(own)} slices; say which, from slice-1 to slice-{len(own)}')
+    if not 1 <= (k := int(found[1] or 1)) <= len(own):
+        raise ImageError(f'{path}: holds {len(own)} slices, and there is none of number {k}')
+    return [own[k-1]]
+
+def _frames_at(path, inside='', told=str): # that a folder, or a file on disk, stands for
+    if inside: return _one_frame(path, inside)
     if path.is_dir():
         found = _look_through(path)
-        return _heed(path, found, _only_series(path, found))
+        return _heed(found, _only_series(path, found), path, told)
     own = _frames(path)
     if not own:
         raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not '
                          'read here)')
     if len(own) > 1 or own[0].position is None: return list(own)
     found = _folder_of(path, own[0].series)
-    frames = _heed(path, found, own[0].series) if own[0].series in found.series else []
+    frames = _heed(found, own[0].series, path.parent, told) if own[0].series in found.series else []
     if own[0] in frames: return frames
     return _without_copies([own[0], *frames])
+
+# %% ../../nbs/images/03_dicom_io.ipynb #8a4985a7
+def _frames_unpacked(root, inside, archive, told): # of a zip whose files are in the folder `root`
+    if inside:
+        place, slice_ = split_inside(root/inside)
+        if points_outside(inside) or not place.exists():
+            raise FileNotFoundError(f'{archive}/{inside}: there is no such file or folder in the zip')
+        return _frames_at(place, slice_, told)
+    found = gathered(look_at(p) for p in sorted(root.rglob('*')) if p.is_file() and may_be_dicom(p))
+    return _heed(found, _only_series(archive, found, told), root, told)
+
+@contextmanager
+def dicom_frames(
+    path:str|os.PathLike, # the folder or the zip of a series, one of its files, or what `one_slice` gives
+)->Iterator[tuple[list,Callable]]: # (DicomFrames, function that tells where their files really are)
+    """The frames that a path stands for, whose files are there as long as the `with` block lasts. Raises `ImageError`
+    or FileNotFoundError"""
+    file, inside = split_inside(path)
+    if not file.exists(): raise FileNotFoundError(f'{path}: no such file or folder')
+    if not is_zip(file): yield _frames_at(file, inside), str
+    else:
+        with opened_zip(file) as (root, told): yield _frames_unpacked(root, inside, file, told), told
+
+def image_frames(
+    path:str|os.PathLike, # as for `dicom_frames`
+)->list: # of DicomFrames; those in a zip have the path of a file in it
+    "The frames that a path stands for. Raises `ImageError` or FileNotFoundError"
+    with dicom_frames(path) as (frames, told):
+        return frames if told is str else [replace(f, path=Path(told(f.path))) for f in frames]
 
 # %% ../../nbs/images/03_dicom_io.ipynb #8a727bdc
 def _one(path, frames, key, unit=''): # the value of `key` that all frames share
@@ -488,12 +651,24 @@ def _pixels(frames): # (C, H, W) or (C, columns, rows, slices)
     stack = [out[f.path, f.index] for f in frames]
     return stack[0].transpose(2,0,1) if len(stack) == 1 else np.stack(stack).transpose(3,2,1,0)
 
-def open_dicom(
-    path:Path, # the folder of a series, or one of its files
-)->tuple: # (ImageHeader, function that gives the voxels)
-    """ImageHeader and pixel reader of a DICOM file, of its series, or of a folder that holds one series. Raises
-    `ImageError`."""
-    frames, geometry = dicom_geometry(path, image_frames(path))
+# %% ../../nbs/images/03_dicom_io.ipynb #0841f138
+def dicom_header(
+    path:str|os.PathLike, # for the message
+    frames:list, # DicomFrames
+)->tuple: # (frames in order, ImageHeader)
+    "What frames say about themselves as an image. Raises `ImageError` where they make none, or are truncated"
+    frames, geometry = dicom_geometry(path, frames)
     for f in {f.path: f for f in frames}.values():
-        check_size(f.path, (*f.size[::-1], f.count, f.channels), f.dtype.itemsize, f.available, f.compressed)
-    return ImageHeader(path, geometry, frames[0].channels, frames[0].dtype, 'dicom'), lambda: _pixels(frames)
+        check_size(f.path, (*f.size[::-1], f.count, f.channels), f.dtype.itemsize, f.available,
+                   compressed=f.compressed)
+    return frames, ImageHeader(path, geometry, frames[0].channels, frames[0].dtype, 'dicom')
+
+@contextmanager
+def open_dicom(
+    path:Path, # as for `dicom_frames`
+)->Iterator[tuple]: # (ImageHeader, function that gives the voxels, in the `with` block)
+    """ImageHeader and pixel reader of a DICOM file, of its series, or of a folder or zip that holds one series. Raises
+    `ImageError` or FileNotFoundError"""
+    with dicom_frames(path) as (frames, _):
+        frames, header = dicom_header(path, frames)
+        yield header, lambda: _pixels(frames)

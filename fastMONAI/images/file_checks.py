@@ -8,11 +8,11 @@ __all__ = ['MAX_TEXT_HEADER', 'MAX_LINE', 'MAX_WORD', 'MAX_EXTENSIONS', 'ImageEr
            'check_nifti', 'check_png', 'check_jpeg', 'check_tiff']
 
 # %% ../../nbs/images/02_file_checks.ipynb #65876c91
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
 from pathlib import Path
-import io, os, re, struct
+import io, os, re, struct, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -54,6 +54,7 @@ def check_size(
     shape:tuple, # of the array, channels included
     itemsize:int, # bytes of one number
     available:int, # bytes on disk
+    *,
     compressed:bool, # by deflate, or not at all
 )->int: # bytes that the voxels need in memory
     "Refuse a `shape` whose voxels cannot be in `available` bytes on disk. Raises `ImageError`."
@@ -136,6 +137,7 @@ class Payload:
     encoding:str # 'raw', 'zlib', 'gzip', 'ascii' or 'hex'
     needed:int # bytes of all voxels in memory
     packed:int|None=None # bytes of the compressed stream, where the header tells
+    mm:tuple=(1.,1.,1.) # that one unit of the header's lengths is, along each axis of space
 
 def _beside(path, name): # the file called `name` in a header
     file = path.parent/name
@@ -148,17 +150,23 @@ def _beside(path, name): # the file called `name` in a header
     return file
 
 def _numbered(path, value): # the files of a pattern with first, last and step; how many axes each holds, or None
-    found = re.fullmatch(r'([^%]*%0?\d{0,2}d[^%]*?)\s+(\d{1,9})\s+(\d{1,9})\s+([1-9]\d{0,8})(\s+\d{1,2})?', value)
+    found = re.fullmatch(r'([^%\s]*%0?\d{0,2}d[^%\s]*)\s+(\d{1,9})\s+(\d{1,9})\s+([1-9]\d{0,8})(\s+\d{1,2})?', value)
     if not found:
-        raise ImageError(f'{path}: says that its voxels are in {_short(value)}; a pattern has one number, its first, '
-                         f'last and step: s%03d.raw 1 40 1')
+        raise ImageError(f'{path}: says that its voxels are in {_short(value)}; a pattern has one number and no '
+                         f'blanks, and after it stand first, last and step: s%03d.raw 1 40 1')
     pattern, first, last, step = found[1], *map(int, found.groups()[1:4])
     # the first missing one ends it
     return [_beside(path, pattern % i) for i in islice(range(first, last + 1, step), MAX_TEXT_HEADER)], found[5]
 
+def _ends_line(path): return path.read_bytes().endswith((b'\n', b'\r')) # with its last byte
+
 def _data_files(path, value, lines, shape): # the files that `value`, or the `lines` after it, name
     listed = re.fullmatch(r'LIST(?:\s+(\d{1,2})D?)?', value)
-    if listed: files, within = [_beside(path, name.strip()) for name,_ in lines if name.strip()], listed[1]
+    if listed:
+        names = [(name, end) for name,end in lines if name.strip()]
+        if names and names[-1][1] == regular_file(path) and not _ends_line(path):
+            raise ImageError(f'{path}: the last line of its list of files has no end: add a line break')
+        files, within = [_beside(path, name.strip()) for name,_ in names], listed[1]
     elif '%' in value: files, within = _numbered(path, value)
     else: return (_beside(path, value),)
     within = min(int(within or len(shape)-1), len(shape))
@@ -171,7 +179,7 @@ def _data_files(path, value, lines, shape): # the files that `value`, or the `li
 _least_packed = dict(raw=1, zlib=1/1032, gzip=1/1032, hex=2, ascii=1)
 
 def _payload(path, files, start, encoding, shape, itemsize, packed=None): # a Payload whose voxels can be in its files
-    size, needed = 'x'.join(map(str, shape)), check_size(path, shape, itemsize, 2**62, False)
+    size, needed = 'x'.join(map(str, shape)), check_size(path, shape, itemsize, 2**62, compressed=False)
     least = 2*prod(shape) - 1 if encoding == 'ascii' else needed*_least_packed[encoding]
     sizes = [regular_file(f) - max(start, 0) for f in files]
     if needed % len(files): raise ImageError(f'{path}: {size} voxels cannot lie in {len(files)} files of one size')
@@ -181,7 +189,24 @@ def _payload(path, files, start, encoding, shape, itemsize, packed=None): # a Pa
             kind = '' if encoding == 'raw' else f'{encoding} '
             raise ImageError(f'{path}: the header says {size} voxels, {needed:,} bytes, but {where} holds only '
                              f'{max(available, 0):,} {kind}bytes: it is truncated, or its header is damaged')
+        if encoding == 'raw' and start >= 0 and (more := available - needed//len(files)):
+            warnings.warn(f'{path}: {file.name} holds {more:,} bytes after the voxels, which are passed over: does it '
+                          'begin with a header of its own?', stacklevel=4)
     return Payload(files, start, encoding, needed, packed)
+
+# %% ../../nbs/images/02_file_checks.ipynb #79f165ec
+_prefixes = {'': 1e3, 'centi': 10., 'milli': 1., 'micro': 1e-3, 'nano': 1e-6}
+_mm_in = {'': 1., '?': 1., 'mm': 1., 'm': 1e3, 'cm': 10., 'um': 1e-3, 'nm': 1e-6, 'micron': 1e-3, 'inch': 25.4,
+          **{f'{mu}m': 1e-3 for mu in ('\u00b5', '\u03bc', os.fsdecode(b'\xb5'))},
+          **{f'{p}met{end}': mm for p,mm in _prefixes.items() for end in ('er', 're')}}
+_mm_in |= {f'{w}s': mm for w,mm in _mm_in.items() if len(w) > 4} | {'inches': 25.4}
+
+def _mm_of(path, units): # how many each of the `units` is
+    units = [u.strip('"').strip().lower() for u in units]
+    if unknown := [u for u in units if u not in _mm_in]:
+        warnings.warn(f'{path}: its lengths are in {_short(unknown[0])}, which is not known here: they count as mm',
+                      stacklevel=5)
+    return tuple(_mm_in.get(u, 1.) for u in units)
 
 # %% ../../nbs/images/02_file_checks.ipynb #4d3a43ea
 _nrrd_types = {name: size for size, names in {
@@ -253,6 +278,19 @@ def _check_nrrd_words(path, fields, axes, space): # each word of each field
                              f'damaged')
 
 # %% ../../nbs/images/02_file_checks.ipynb #b60bec34
+def _nrrd_mm(path, fields): # mm in a unit of length, along each of three axes of space
+    if 'space units' in fields: found = _mm_of(path, re.findall(_string, fields['space units']))
+    elif 'units' in fields and 'space directions' not in fields:
+        spacings = fields.get('spacings', '').lower().split()
+        units = re.findall(_string, fields['units'])
+        found = _mm_of(path, [u for u,s in zip(units, spacings) if not s.strip('+-').startswith('nan')])
+        if len(found) > 3 and len(set(found)) > 1:
+            raise ImageError(f'{path}: its header says units: {_short(fields["units"])}; more than three axes have '
+                             'one unit')
+    else: found = ()
+    return (*found, 1., 1., 1.)[:3]
+
+# %% ../../nbs/images/02_file_checks.ipynb #987b1a4f
 def nrrd_payload(
     path:Path, # a .nrrd or .nhdr file
 )->Payload:
@@ -275,7 +313,8 @@ def nrrd_payload(
     start, skip = _skip_lines(files[0], start, int(fields.get('line skip', 0))), int(fields.get('byte skip', 0))
     if skip and encoding != 'raw':
         raise ImageError(f'{path}: skips bytes of {encoding} voxels, which is not supported; save it anew')
-    return _payload(path, files, start + skip if skip >= 0 else start, encoding, sizes, itemsize)
+    if skip < 0: start = -1
+    return replace(_payload(path, files, start + max(skip, 0), encoding, sizes, itemsize), mm=_nrrd_mm(path, fields))
 
 # %% ../../nbs/images/02_file_checks.ipynb #ee7eb1af
 _met_types = dict(char=1, uchar=1, short=2, ushort=2, int=4, uint=4, long=4, ulong=4, long_long=8, ulong_long=8,
@@ -292,7 +331,7 @@ _met_words = { # field: (pattern of a word, how many: a number, N for one an axi
                     ('|'.join(_truths), 1)),
     'CompressedDataSize': (r'\d{1,18}', 1), 'CompressionLevel': (_int, 1), 'HeaderSize': (r'-1|\d{1,18}', 1),
     'ElementNBits': (_int, 1), 'ElementNumberOfChannels': (r'\d{1,9}', 1), 'ElementType': (r'\w+', 1),
-    'AnatomicalOrientation': (r'[A-Z?]{1,10}', 1), 'ObjectType': ('Image', 1)}
+    'AnatomicalOrientation': (r'[A-Z?]{1,10}', 1), 'ObjectType': ('Image', 1), 'DistanceUnits': (r'[\w?]{1,20}', 1)}
 
 # %% ../../nbs/images/02_file_checks.ipynb #e2d6c113
 def _met_fields(path, lines): # ({field: value}, byte where the header ends)
@@ -345,7 +384,9 @@ def metaimage_payload(
                          f'are {room:,}: it is truncated or damaged')
     shape = (*size, *([int(n)] if (n := fields.get('ElementNumberOfChannels', '1')) != '1' else []))
     itemsize = _one_of(path, 'ElementType', fields['ElementType'], _met_types)
-    return _payload(path, files, start + skip if skip > 0 else start, encoding, shape, itemsize, packed)
+    place = -1 if skip < 0 else start + skip
+    return replace(_payload(path, files, place, encoding, shape, itemsize, packed),
+                   mm=_mm_of(path, [fields.get('DistanceUnits', '')]*3))
 
 # %% ../../nbs/images/02_file_checks.ipynb #67446998
 def _check_stream(path, file, start, encoding, needed, packed): # nothing is kept
@@ -443,7 +484,7 @@ def check_png(
     w, h, depth, colour, _, _, interlaced = struct.unpack_from('>IIBBBBB', data, 16)
     if colour not in _png_channels or depth not in (1,2,4,8,16):
         raise ImageError(f'{path}: has no known kind of pixels ({depth} bits, type {colour}): it is damaged')
-    check_size(path, (w, h), 1, len(data)*8, True)
+    check_size(path, (w, h), 1, len(data)*8, compressed=True)
     needed = _png_bytes(w, h, depth*_png_channels[colour], interlaced)
     n, where, stream = 0, 8, isal_zlib.decompressobj()
     while where + 12 <= len(data):
@@ -508,6 +549,7 @@ def check_tiff(
     if any(o + n > size for o,n in zip(offsets, counts or [1]*expected)):
         raise ImageError(f'{path}: its pixels lie beyond its end: it is truncated')
     compression, = tag(259, 1)
-    if compression == 1: check_size(path, (w, h), 1, sum(counts or [size])*8//max(bits, 1), False)
+    pixels = sum(counts or [size])*8//max(bits, 1)
+    if compression == 1: check_size(path, (w, h), 1, pixels, compressed=False)
     # LZW packs more than deflate
-    elif compression in (5, 8, 32773, 32946): check_size(path, (w, h), 1, sum(counts or [size])*8//max(bits, 1)*4, True)
+    elif compression in (5, 8, 32773, 32946): check_size(path, (w, h), 1, pixels*4, compressed=True)

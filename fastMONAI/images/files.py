@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 # %% ../../nbs/images/01_files.ipynb #261674dc
 ENDINGS = ('.nii', '.nii.gz', '.hdr', '.img', '.mgz', '.mgh', '.nrrd', '.nhdr', '.mha', '.mhd', '.dcm', '.dicom',
-           '.ima', '.png', '.jpg', '.jpeg', '.tif', '.tiff') # of image files
+           '.ima', '.zip', '.png', '.jpg', '.jpeg', '.tif', '.tiff') # of image files; a zip holds a DICOM series
 
 def suffix_of(
     path:str|os.PathLike, # of an image file, which need not exist
@@ -33,6 +33,15 @@ def stem_of(
     "The name of an image file without its folder and its ending"
     name = os.path.basename(os.fspath(path))
     return name[:len(name)-len(suffix_of(name))]
+
+# %% ../../nbs/images/01_files.ipynb #cead66f4
+def split_inside(
+    path:str|os.PathLike, # need not exist
+)->tuple[Path,str]: # (what is on disk, or might be; what is meant inside that file, '' for all of it)
+    "A path taken apart where it goes on inside a file"
+    path = Path(path)
+    outer = None if os.path.lexists(path) else next((p for p in path.parents if os.path.isfile(p)), None)
+    return (path, '') if outer is None else (outer, path.relative_to(outer).as_posix())
 
 # %% ../../nbs/images/01_files.ipynb #480be92a
 def check_regular(

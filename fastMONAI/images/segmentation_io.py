@@ -19,8 +19,8 @@ from .. import __version__
 from .geometry import Geometry, resample as _resample
 from .files import refuse_overwriting, stem_of, write_text, writing
 from .file_checks import as_image_error
-from .dicom_io import LPS_TO_RAS, dicom_geometry, image_frames
-from .image_io import ImageError, read_header, read_image
+from .dicom_io import LPS_TO_RAS, dicom_frames, dicom_geometry
+from .image_io import ImageError, read_header, read_image, source_files
 from .vision_plot import label_colors
 from .vision_core import GridTensor, MedImage, MedMask
 
@@ -197,9 +197,10 @@ def _step(geometry): # mm from slice to slice, along their normal
 
 def _source_images(series):
     "(headers of the images that the segmentation refers to, the slice that each of their frames is, Geometry)"
-    series = Path(series)
-    if not series.exists(): raise FileNotFoundError(f'{series}: no such file or folder')
-    frames, geometry = dicom_geometry(series, image_frames(series))
+    with dicom_frames(Path(series)) as (frames, _): return _read_sources(Path(series), frames)
+
+def _read_sources(series, frames): # what `_source_images` gives, of DicomFrames whose files are there
+    frames, geometry = dicom_geometry(series, frames)
     step = _step(geometry) if geometry.ndim == 3 else frames[0].thickness
     placed = frames[0].position is not None and frames[0].orientation is not None
     frames = [replace(f, orientation=frames[0].orientation, spacing=frames[0].spacing) for f in frames]
@@ -301,7 +302,7 @@ def write_seg(
     highdicom."""
     path, series = Path(path), Path(series)
     refuse_overwriting(path, [mask, series])
-    if path.exists(): refuse_overwriting(path, [f.path for f in image_frames(series)])
+    if path.exists(): refuse_overwriting(path, source_files(series))
     _highdicom() # or an error before anything is read
     equipment = equipment or Equipment()
     x, src = _label_map(mask)
