@@ -185,6 +185,42 @@ def mutated(data: bytes, rng, header: int, text=False):
     return bytes(data)
 
 
+def in_place(data: bytes, rng, start=0, stop=None):
+    "`data` with one to three bytes or numbers changed from `start` to `stop`, and nothing moved"
+    data, stop = bytearray(data), len(data) if stop is None else stop
+    for _ in range(int(rng.choice([1, 2, 3], p=[.7, .2, .1]))):
+        i = int(rng.integers(start, max(stop, start + 1)))
+        part = bytearray(data[i:i+4])
+        (flip_bit, other_byte, extreme_number)[int(rng.integers(3))](part, 0, 1, rng)
+        data[i:i+4] = part[:len(data[i:i+4])]
+    return bytes(data)
+
+
+def tiff_tags(data):
+    "(first, last byte) of a TIFF's first list of tags"
+    order = '<' if data[:2] == b'II' else '>'
+    start, = struct.unpack_from(order + 'I', data, 4)
+    count, = struct.unpack_from(order + 'H', data, start)
+    return start + 2, start + 2 + 12*count
+
+
+def changed_part(data, rng):
+    "A PNG, in one of whose parts some bytes are changed, or that has this part twice, or no more"
+    parts, where = [], 8
+    while where + 12 <= len(data):
+        stop = where + 12 + struct.unpack_from('>I', data, where)[0]
+        parts.append(data[where:stop])
+        where = stop
+    k, how = int(rng.integers(len(parts))), rng.random()
+    if how < .1: parts.insert(int(rng.integers(len(parts) + 1)), parts[k])
+    elif how < .2: del parts[k]
+    elif b'IDAT' in parts[k][:8] and how < .6: # what is unpacked
+        packed = zlib.compress(mutated(zlib.decompress(parts[k][8:-4]), rng, 400))
+        parts[k] = struct.pack('>I', len(packed)) + b'IDAT' + packed + bytes(4)
+    elif len(parts[k]) > 12: parts[k] = in_place(parts[k], rng, 8, len(parts[k]) - 4)
+    return data[:8] + b''.join(parts)
+
+
 def mend_png(data):
     "The checksums of a PNG's parts made right"
     data, where = bytearray(data), 8
@@ -203,8 +239,11 @@ def make_case(seeds, seed, i, folder: Path):
     first, *others = seeds[name]
     data = first.read_bytes()
     if data[:2] == b'\x1f\x8b' and rng.random() < .7: data = gzip.compress(mutated(gzip.decompress(data), rng, 400), 1)
-    elif data[:4] == b'\x89PNG' and rng.random() < .7: data = mend_png(mutated(data, rng, 60))
-    elif data[:4] == b'NRRD': data = mutated(data, rng, data.find(b'\n\n') + 2 or len(data), text=True)
+    elif data[:4] == b'\x89PNG' and rng.random() < .7: data = mend_png(changed_part(data, rng))
+    elif data[:2] in (b'II', b'MM') and rng.random() < .7: data = in_place(data, rng, *tiff_tags(data))
+    elif data[:4] == b'NRRD': # whose header is all of an .nhdr
+        end = data.find(b'\n\n')
+        data = mutated(data, rng, end + 2 if end > 0 else len(data), text=True)
     elif data[:10] == b'ObjectType': data = mutated(data, rng, data.find(b'LOCAL') + 6
                                                     if b'LOCAL' in data else len(data), text=True)
     else: data = mutated(data, rng, 700)

@@ -6,10 +6,10 @@
 __all__ = ['CacheFull', 'free_memory', 'Cache', 'cache_report', 'clear_cache']
 
 # %% ../../nbs/data/05_cache.ipynb #f6e44e21
-import copyreg, dis, errno, hashlib, importlib, json, math, os, sys, time, types
+import copyreg, dis, errno, hashlib, importlib, json, math, os, re, sys, time, types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial, singledispatch
 from pathlib import Path
 from typing import Any, Self
@@ -274,6 +274,11 @@ def _from_library(module, name): # Of a function or class
     top = (module or '').partition('.')[0]
     return None if top not in _libraries else [name, top, str(getattr(sys.modules.get(top), '__version__', ''))]
 
+def _is_where_it_says(cls): # a class that `type(…)` makes names the module of the metaclass that it goes through
+    o = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split('.'): o = getattr(o, name, None)
+    return o is cls or '<locals>' in cls.__qualname__
+
 # %% ../../nbs/data/05_cache.ipynb #7bc16d5b
 _plain = type(None), bool, int, float, complex, bytes, type(...)
 
@@ -281,9 +286,10 @@ def _told(o, seen, names=()): # `names`: attributes that are asked of a module
     "What `o` is and does, for JSON; UnknownCode where that cannot be known"
     if isinstance(o, _plain): return f'{type(o).__name__} {o!r}'
     if isinstance(o, (str, Path)): return _told_text(str(o))
-    if id(o) in seen: return ['again', seen[id(o)][0]]
+    key = (id(o), *sorted(set(names) & set(vars(o)))) if isinstance(o, types.ModuleType) else id(o)
+    if key in seen: return ['again', seen[key][0]]
     if len(seen) > 20_000: raise UnknownCode('it reaches too far')
-    seen[id(o)] = len(seen), o
+    seen[key] = len(seen), o
     return _told_module(o, seen, names) if isinstance(o, types.ModuleType) else _kind(o, seen)
 
 def _told_text(text):
@@ -331,7 +337,8 @@ def _(o, seen):
 @_kind.register(type)
 def _(o, seen):
     own = {k: v for k,v in vars(o).items() if k not in _idle}
-    return _from_library(o.__module__, o.__qualname__) or [
+    known = _from_library(o.__module__, o.__qualname__) if _is_where_it_says(o) else None
+    return known or [
         o.__qualname__, [_told(b, seen) for b in o.__bases__], _told(own, seen)]
 
 @_kind.register(property)
@@ -348,18 +355,27 @@ def _(o, seen): return _told(o.func, seen)
 @_kind.register(types.MethodType)
 def _(o, seen): return [_told(o.__func__, seen), _told(o.__self__, seen)]
 
-@_kind.register(types.CellType)
-def _(o, seen):
-    try: return _told(o.cell_contents, seen)
+def _told_cell(o, seen, names=()):
+    try: return _told(o.cell_contents, seen, names)
     except ValueError: return 'empty'
 
-# %% ../../nbs/data/05_cache.ipynb #f5d38b7f
+_kind.register(types.CellType, _told_cell)
+
+# %% ../../nbs/data/05_cache.ipynb #31d1b452
 def _codes(code): # A code object, and those of functions and classes in it
     return [code, *(c for o in code.co_consts if isinstance(o, types.CodeType) for c in _codes(o))]
 
+def _names(code): return {n for c in _codes(code) for n in c.co_names}
+
+_never_same = re.compile('u?rand.*|.*_like_rand|default_rng|(uniform|normal|bernoulli|exponential|poisson)_?|shuffle|'
+                         'choices?|permutation|environb?|getenvb?|now|time_ns|perf_counter')
+
+# %% ../../nbs/data/05_cache.ipynb #f5d38b7f
 def _reached(function):
     "The global names and the modules that a function asks for: {name: what it is}"
     res, space = {}, function.__globals__
+    if odd := next((n for n in sorted(_names(function.__code__)) if _never_same.fullmatch(n)), None):
+        raise UnknownCode(f'{function.__qualname__} asks for {odd}, which may differ every time')
     built_in = vars(importlib.import_module('builtins'))
     for o in (i for c in _codes(function.__code__) for i in dis.get_instructions(c)):
         if o.opname in ('LOAD_GLOBAL', 'LOAD_NAME', 'LOAD_FROM_DICT_OR_GLOBALS'):
@@ -379,8 +395,9 @@ def _(o, seen):
 @_kind.register(types.FunctionType)
 def _(o, seen):
     if known := _from_library(o.__globals__.get('__name__'), o.__qualname__): return known
-    names = {n for c in _codes(o.__code__) for n in c.co_names}
-    return [*(_told(p, seen) for p in (o.__code__, o.__defaults__, o.__kwdefaults__, o.__closure__, vars(o))),
+    names = _names(o.__code__)
+    return [*(_told(p, seen) for p in (o.__code__, o.__defaults__, o.__kwdefaults__, vars(o))),
+            [_told_cell(c, seen, names) for c in o.__closure__ or ()],
             {k: _told(v, seen, names) for k,v in sorted(_reached(o).items())}]
 
 @_kind.register(types.BuiltinFunctionType)
@@ -452,7 +469,7 @@ class Cache:
     where:str|Path='auto'
     dtype:str='float32' # Of images: 'float32' or 'float16'
     max_workers:int|None=None # Threads that prepare; None: one a core, at most 8
-    progress:bool=True # A bar, where it takes longer than two seconds
+    progress:bool=field(default=True, kw_only=True) # A bar, where it takes longer than two seconds
 
     def __post_init__(self):
         if self.dtype not in ('float32', 'float16'):

@@ -109,7 +109,7 @@ def _keep_components(x, keep, labels=None, connectivity=None, together=False):
 # %% ../../nbs/data/04_postprocessing.ipynb #43783d20
 class _LabelStep(MedTransform):
     "Base of the steps: overwrite `change`, which changes the array of a `_Labels` in place"
-    def change(self, labels): raise NotImplementedError
+    def change(self, labels:'_Labels'): raise NotImplementedError
     def on_labels(self,
         mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
         spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
@@ -143,6 +143,7 @@ class KeepLargest(_LabelStep):
     def __init__(self,
         labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
         n:int=1, # How many components stay
+        *,
         together:bool=False, # Take the labels as one structure?
         connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
@@ -156,7 +157,7 @@ class KeepLargest(_LabelStep):
             _check_connectivity(connectivity),
         )
 
-    def change(self, labels):
+    def change(self, labels:'_Labels'):
         def keep(sizes): return np.isin(np.arange(len(sizes)), np.argsort(-sizes, kind='stable')[:self.n])
         _keep_components(labels.x, keep, self.labels, self.connectivity, self.together)
 
@@ -170,7 +171,7 @@ def keep_largest(
     together:bool=False, # Take the labels as one structure?
 )->Tensor|np.ndarray: # of the type of `mask`
     "`mask` with the largest connected component of each label, and the others as background"
-    return KeepLargest(labels, n, together, connectivity).on_labels(mask)
+    return KeepLargest(labels, n, together=together, connectivity=connectivity).on_labels(mask)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #c1b7ffe5
 def _hole_sizes(here): # Boolean array: a label
@@ -190,7 +191,7 @@ class FillHoles(_LabelStep):
         super().__init__()
         self.labels = _label_list(labels)
 
-    def change(self, labels):
+    def change(self, labels:'_Labels'):
         x, background = labels.x, labels.x == 0
         smallest = np.full(x.shape, np.inf, np.float32)  # voxels of the smallest hole seen yet
         for (k,),box,here in _structures(x, self.labels):
@@ -212,6 +213,7 @@ class RemoveSmall(_LabelStep):
     def __init__(self,
         min_mm3:float, # The smallest volume that stays, mm³
         labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+        *,
         together:bool=False, # Take the labels as one structure?
         connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
@@ -225,7 +227,7 @@ class RemoveSmall(_LabelStep):
             _check_connectivity(connectivity),
         )
 
-    def change(self, labels):
+    def change(self, labels:'_Labels'):
         least = self.min_mm3 / labels.voxel_mm3 * (1 - 1e-6)  # 0.3 mm³ are three voxels of 0.1 mm³
         _keep_components(labels.x, lambda sizes: sizes >= least, self.labels, self.connectivity, self.together)
 
@@ -240,7 +242,7 @@ def remove_small(
     spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
 )->Tensor|np.ndarray: # of the type of `mask`
     "`mask` without the components below `min_mm3`"
-    return RemoveSmall(min_mm3, labels, together, connectivity).on_labels(mask, spacing)
+    return RemoveSmall(min_mm3, labels, together=together, connectivity=connectivity).on_labels(mask, spacing)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #f5ec1a13
 @dataclass

@@ -24,6 +24,7 @@ from fastai.torch_core import apply, to_device
 from fastai.vision.core import AddMaskCodes
 
 from ..images.geometry import per_axis
+from ..images.image_io import LabelError
 from ..images.vision_core import GridWarning, MedImage, MedMask
 from .preprocessing import MedTransform
 from .cache import Cache, free_memory, Item, pack, step_key
@@ -160,12 +161,14 @@ class Patches:
 
     def __post_init__(self):
         sizes = self.size if is_listy(self.size) else [self.size]
-        if not sizes or not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes):
+        if not sizes or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in sizes):
             raise ValueError(f'a patch size is a positive integer, or one for each axis, not {self.size!r}')
-        if not isinstance(self.per_volume, int) or self.per_volume < 1:
+        if not isinstance(self.per_volume, int) or isinstance(self.per_volume, bool) or self.per_volume < 1:
             raise ValueError(f'per_volume is at least 1, not {self.per_volume!r}')
         if not 0 <= self.foreground <= 1:
             raise ValueError(f'foreground is a share from 0 to 1, not {self.foreground!r}')
+        if not isinstance(self.fill, (int, float, np.number)) or not np.isfinite(self.fill):
+            raise ValueError(f'fill is a finite number, not {self.fill!r}')
 
     def box(self, ndim:int)->tuple:
         "The size along each of `ndim` axes; ValueError where it names others"
@@ -217,7 +220,7 @@ class MedDL(TfmdDL):
         **kwargs,
     ):
         patches, self.prefetch = getattr(getattr(dataset, 'prepared', None), 'patches', None), prefetch
-        check_transforms(Pipeline(kwargs.get('after_item')).fs, HARMLESS)
+        for event in ('after_item', 'after_batch'): check_transforms(Pipeline(kwargs.get(event)).fs, HARMLESS)
         super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
 
     def _n_now(self): # items or patches of an epoch; None where that is not known
@@ -267,7 +270,14 @@ class MedDL(TfmdDL):
     def create_batch(self, b):
         res = super().create_batch(b)
         if not isinstance(res, (tuple, list)): return res
-        return type(res)(o.float() if isinstance(o, MedMask) and not o.is_floating_point() else o for o in res)
+        return type(res)(_as_floats(o) if isinstance(o, MedMask) and not o.is_floating_point() else o for o in res)
+
+def _as_floats(mask):
+    "A mask's label numbers as floats; LabelError where two of them would become one"
+    if mask.element_size() > 2 and mask.numel() and mask.abs().max() > 2**24:
+        raise LabelError(f'a mask holds the label {int(mask.abs().max())}; a network learns labels up to 2**24: map them '
+                         'to 0, 1, 2, … first')
+    return mask.float()
 
 # %% ../../nbs/data/09_prepared.ipynb #508e55c7
 def _sources(items, tfms):

@@ -182,6 +182,7 @@ class RescaleIntensity(MedTransform):
         out_min_max:tuple=(0, 1), # The new range
         in_min_max:tuple|None=None, # The range mapped to it; by default that of the image
         percentiles:tuple=(0, 100), # Values beyond these percentiles of the image are clipped first
+        *,
         clip:bool=False, # Hold values outside a given `in_min_max` inside `out_min_max`?
     ):
         super().__init__()

@@ -256,6 +256,7 @@ class MedDataBlock(DataBlock):
     def _check_sizes(self, headers):
         "Whether each `ResizeTo` names as many axes as the images (lists of headers) have"
         first = next((hs[0] for hs in headers if hs), None)
+        if first is not None and self.patches is not None: self.patches.box(first.geometry.ndim)
         for t in self.item_tfms if first is not None else []:
             n = first.geometry.ndim
             if isinstance(t, ResizeTo) and isinstance(t.size, list) and len(t.size) != n:
@@ -344,6 +345,10 @@ class MedDataBlock(DataBlock):
         names = self.codes if self.codes is not None else getattr(dsets, 'vocab', None)
         if names is None or len(names) == 0 or is_listy(names[0]): return self.item_tfms, self.batch_tfms
         ours = [t for t in (*self.item_tfms, *self.batch_tfms) if isinstance(t, RandomTransform)]
+        for t in ours if self.codes is not None else []:
+            pairs = getattr(t, 'swap', None)
+            if isinstance(pairs, list) and any(i >= len(names) for p in pairs for i in p):
+                raise ValueError(f'{t} swaps labels that are not there: the {len(names)} classes are {list(names)}')
         if all(t.for_sides('leave_out') is t for t in ours): return self.item_tfms, self.batch_tfms
         if self.codes is not None: swap = swap_of(list(names), stacklevel=4)
         # of an image's class no labels can change places

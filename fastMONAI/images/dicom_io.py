@@ -62,7 +62,8 @@ def looks_like_dicom(
     "Does a DICOM file begin so?"
     if head[128:] == b'DICM': return True
     group, element = (int.from_bytes(head[i:i+2], 'little') for i in (0,2))
-    if len(head) < 132 or (group, element) not in {(2,0), (2,1), (2,2), (8,0), (8,1), (8,5), (8,8), (8,0x12), (8,0x16)}:
+    if len(head) < 132 or (group, element) not in {(2,0), (2,1), (2,2), (2,3), (2,0x10), (8,0), (8,1), (8,5), (8,8),
+                                                   (8,0x12), (8,0x16), (8,0x18)}:
         return False
     return head[4:6] in _vrs or (group == 8 and 0 < int.from_bytes(head[4:8], 'little') <= 128)
 

@@ -183,6 +183,8 @@ def _swap(new, target): # the folder `target` for the folder `new`
     os.rename(aside, new)
 
 # %% ../../nbs/images/01_files.ipynb #51e421ed
+_MANY = 10_000 # files and folders: one that holds more is not replaced as a whole
+
 def _carry(old, new, ours, at=''): # hard links in `new` to all in `old` that is not written anew; their relative paths
     carried = []
     for e in sorted(os.scandir(old/at), key=lambda e: e.name):
@@ -234,6 +236,7 @@ def _place_folder(new, target, ours):
     if not target.exists(): return os.rename(new, target)
     ours = {os.path.normpath(n) for n in ours}
     if new.parent.parent == target or _works_in(target): return _place_each(new, target, ours)
+    if any(i >= _MANY for i,_ in enumerate(target.rglob('*'))): return _place_each(new, target, ours)
     try:
         carried = _carry(target, new, ours)
         _same_folder(target, new)
@@ -281,8 +284,8 @@ def write_text(
     path:str|os.PathLike, # its folder is made if needed
     text:str,
 )->Path: # `path`
-    "Write a text in UTF-8, whole or not at all"
-    with writing(path) as new: new.write_text(text, encoding='utf-8', newline='\n')
+    "Write a text in UTF-8, whole or not at all; a file name in it that is no UTF-8 as `\\udce9`"
+    with writing(path) as new: new.write_text(text, encoding='utf-8', errors='backslashreplace', newline='\n')
     return Path(path)
 
 # %% ../../nbs/images/01_files.ipynb #358a40b2
@@ -382,10 +385,14 @@ def _write_member(
     size,  # bytes it has to have
 ):
     "Write a member's bytes to a new file, or make a folder"
-    (target if source is None else target.parent).mkdir(parents=True, exist_ok=True)
-    if source is None: return
-    if size > shutil.disk_usage(target.parent).free: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-    with source, open(target, 'xb') as f:
+    if source is None: return target.mkdir(parents=True, exist_ok=True)
+    try: f = open(target, 'xb')
+    except FileNotFoundError: # its folder has to be made first
+        target.parent.mkdir(parents=True, exist_ok=True)
+        f = open(target, 'xb')
+    with source, f:
+        if size > 2**20 and size > shutil.disk_usage(target.parent).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         for left in range(size, 0, -2**20):
             block = source.read(min(2**20, left))
             if len(block) < min(2**20, left): raise EOFError('a member is cut short')
@@ -393,6 +400,7 @@ def _write_member(
 
 # %% ../../nbs/images/01_files.ipynb #5ce33138
 _MAX_HEADER = 2**20  # bytes of a tar member's header with its extensions
+_MAX_GLOBAL = 1000  # entries of the headers that count for all members after them
 
 def _decompressed(archive):
     "The file `archive`, through gzip, bzip2 or xz where its first bytes say so"
@@ -410,6 +418,8 @@ def _unpack_tar(archive, folder, budget):
             while (m := tar.next()) is not None:
                 file.allow(math.inf)
                 tar.members = []  # which would keep them all
+                if len(tar.pax_headers) > _MAX_GLOBAL:  # each member gets a copy
+                    budget.refuse(f'has more than {_MAX_GLOBAL:,} entries in its global headers')
                 if m.size < 0: raise EOFError('a size below 0')
                 kind = ('has holes' if m.issparse() else 'folder' if m.isdir() else 'file' if m.isreg() else
                         'is a link' if m.issym() or m.islnk() else 'is a device')
@@ -419,6 +429,9 @@ def _unpack_tar(archive, folder, budget):
                 if not _OF_MAC.search(m.name):
                     _write_member(tar.extractfile(m) if kind == 'file' else None, folder.joinpath(*parts), m.size)
                 file.allow(_MAX_HEADER)
+        left = budget.max_bytes + _MAX_HEADER
+        while left >= 0 and (rest := opened.read(2**20)): left -= len(rest)  # gzip's checksum is at the end
+        if left < 0: budget.too_much(budget.max_bytes - left)
 
 # %% ../../nbs/images/01_files.ipynb #2ffb6316
 def _zip_kind(member):

@@ -9,7 +9,7 @@ __all__ = ['grid_doubts', 'read_header', 'settle_nonfinite', 'read_image', 'Labe
 # %% ../../nbs/images/04_image_io.ipynb #ac5e2d33
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-import math, os, warnings
+import io, math, os, warnings
 
 import nibabel as nib, numpy as np, torch
 from fastcore.foundation import L
@@ -38,13 +38,26 @@ def _nifti_axes(path, shape): # (spatial shape, channels) of a file's array
     if len(shape) == 4: return shape[:3], shape[3]
     raise ImageError(f'{path}: has {len(shape)} axes, {shape}; an image has 2 or 3, and one more for channels')
 
-_to_mm = dict(meter=1000, micron=1e-3)
+_to_mm = {0: 1, 1: 1000, 2: 1, 3: 1e-3} # by NIfTI's code: unknown, m, mm, µm
 
 def _nifti_affine(image): # in mm
-    unit = image.header.get_xyzt_units()[0] if hasattr(image.header, 'get_xyzt_units') else 'mm'
+    unit = int(image.header['xyzt_units']) & 7 if 'xyzt_units' in image.header.keys() else 2
+    if unit not in _to_mm:
+        raise ValueError(f'its unit of length (xyzt_units) is {unit}; expected 0, 1 (m), 2 (mm) or 3 (µm): it is '
+                         'damaged')
     affine = image.affine.copy()
-    affine[:3] *= _to_mm.get(unit, 1)
+    affine[:3] *= _to_mm[unit]
     return affine
+
+# %% ../../nbs/images/04_image_io.ipynb #03d835d0
+def _from_its_header(path): # a .nii.gz that nibabel does not open: for its name's capitals, or what follows the stream
+    with open(path, 'rb') as f: head = isal_zlib.decompressobj(wbits=31).decompress(f.read(2**24), 2**24)
+    kind = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
+    kind = next((k for n,k in kind.items() if head[:4] in (n.to_bytes(4, 'little'), n.to_bytes(4, 'big'))), None)
+    if kind is None: return None
+    image = kind.from_stream(io.BytesIO(head))
+    image.file_map['image'].filename = str(path)
+    return image
 
 # %% ../../nbs/images/04_image_io.ipynb #a97531e3
 def _load_nibabel(path): # nibabel's image of a NIfTI or MGZ file, its header checked before
@@ -53,8 +66,10 @@ def _load_nibabel(path): # nibabel's image of a NIfTI or MGZ file, its header ch
     for file in filter(Path.exists, files): # of a pair, both
         regular_file(file)
         if file.suffix.lower() in ('.nii', '.gz', '.hdr'): check_nifti(file)
+    zipped = path.name.lower().endswith('.nii.gz')
     try: image = nib.load(path)
-    except nib.filebasedimages.ImageFileError as e:
+    except (nib.filebasedimages.ImageFileError, FileNotFoundError) as e:
+        if zipped and (image := _from_its_header(path)) is not None: return image
         raise ImageError(f'{path}: is no NIfTI or MGZ file, or is damaged from its first bytes on') from e
     if isinstance(image, (nib.Nifti1Pair, nib.MGHImage)): return image
     raise ImageError(f'{path}: is {type(image).__name__}, which does not say how it is oriented; convert it '
@@ -438,8 +453,9 @@ def walk(
     at = os.stat(folder)
     entries = [e for e in sorted(os.scandir(folder), key=lambda e: e.name) if hidden or not e.name.startswith('.')]
     lost = [e.name for e in entries if e.is_symlink() and not os.path.exists(e.path)]
+    entries = [e for e in entries if e.name not in lost] # of links to each other not even the kind can be asked
     if lost: warnings.warn(f'{folder}: {len(lost)} links lead nowhere, such as {lost[0]}: passed over', stacklevel=3)
-    yield Path(folder), [Path(e.path) for e in entries if not e.is_dir() and e.name not in lost]
+    yield Path(folder), [Path(e.path) for e in entries if not e.is_dir()]
     for e in entries if recurse else ():
         if not e.is_dir(): continue
         s = os.stat(e.path)

@@ -303,7 +303,7 @@ def calibration_summary(
 # %% ../../nbs/learning/03_uncertainty.ipynb #cae56232
 def plot_reliability(
     table:pd.DataFrame, # What `reliability_table` gave
-    axs=None, # Two matplotlib axes, for diagram and counts; by default a new figure
+    axs:Sequence|None=None, # Two matplotlib axes, for diagram and counts; by default a new figure
     title:str='', # What stands above, before the calibration error
 ):
     "Draw accuracy against confidence, and how many answers have it; returns the two axes"

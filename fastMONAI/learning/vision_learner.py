@@ -182,7 +182,7 @@ def _n_outputs(network, dls):
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #ff2c8ac6
 class NanLossWarning(UserWarning):
-    "The loss of a batch is NaN"
+    "The loss of a batch is NaN, or infinite"
 
 def _batch_files(dl, i):
     "Files of the images in batch `i` of the epoch that `dl` is in; [] where they are not known"
@@ -225,11 +225,11 @@ class FitGuard(Callback):
     def after_batch(self):
         loss = getattr(self.learn, 'loss', None)
         if self.told or not isinstance(loss, Tensor) or hasattr(self.learn, 'lr_finder'): return
-        if not loss.isnan().any(): return
-        self.told = True
+        if loss.isfinite().all(): return
+        self.told, what = True, 'NaN' if loss.isnan().any() else 'infinite'
         files = _batch_files(self.dl, self.iter)
         shown = ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
-        warnings.warn(f'the {"training" if self.training else "validation"} loss is NaN from epoch {self.epoch}, batch '
+        warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch {self.epoch}, batch '
                       f'{self.iter} on{f" ({shown})" if files else ""}: {_nan_in(self.xb, self.pred)}', NanLossWarning)
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #910667ca
@@ -244,6 +244,13 @@ class _Contexts(ContextManagers):
 def _each(f, o):
     "`f` of a batch `o`; of volumes that differ in size, a list, for each"
     return L(f(x[None])[0] for x in o) if isinstance(o, L) else f(o)
+
+def _refuse_nan(model, file):
+    "ValueError where `model`, which is to be saved in `file`, answers NaN to everything"
+    name = next((n for n,p in model.named_parameters() if p.isnan().any()), None)
+    if name is not None:
+        raise ValueError(f'{file}: is not written, as weight {name!r} holds NaN: go back to what was saved before, and '
+                         'train with a lower learning rate or precision=None')
 
 _events = dict(batch=_autocast_as_before, validate=as_before, fit=lambda learn: as_before(learn, fit=True))
 
@@ -310,8 +317,10 @@ class Learner(FastaiLearner):
         file:str|Path, # Name, without `.pth`
         **kwargs, # As in fastai: `with_opt`, `pickle_protocol`
     )->Path:
-        "fastai's: weights and optimizer state to `path/model_dir/file`; a file that is there is replaced as a whole"
+        """fastai's: weights and optimizer state to `path/model_dir/file`; a file that is there is replaced as a whole.
+        ValueError for weights that hold NaN"""
         file = join_path_file(file, self.path/self.model_dir, ext='.pth')
+        _refuse_nan(self.model, file)
         if rank_distrib() or not isinstance(file, Path): return super().save(file, **kwargs)
         with writing(file) as part: save_weights(part, self.model, self.opt, **kwargs)
         return file
@@ -320,8 +329,10 @@ class Learner(FastaiLearner):
         *args:Any, # `pickle_module` and `pickle_protocol`, as fastai has them
         **kwargs:Any,
     )->None:
-        "fastai's: all but items and optimizer state to `path/fname`, as a whole; the Learner stays as it is"
+        """fastai's: all but items and optimizer state to `path/fname`, as a whole; the Learner stays as it is. ValueError
+        for weights that hold NaN"""
         if rank_distrib(): return
+        _refuse_nan(self.model, self.path/fname)
         opt = self.opt
         try:
             with as_before(self), writing(self.path/fname) as part: super().export(part.absolute(), *args, **kwargs)

@@ -7,7 +7,7 @@ __all__ = ['activation_of', 'is_exclusive', 'knows_classes', 'output_levels', 'C
            'get_class_weights']
 
 # %% ../../nbs/learning/01_vision_loss.ipynb #00ae57e2
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch.nn.functional as F
 import numpy as np, torch
@@ -238,7 +238,7 @@ class TverskyFocalLoss(_Loss):
 # %% ../../nbs/learning/01_vision_loss.ipynb #056d98b1
 def get_class_weights(
     # Labels of any shape: a column, a list, an array, a tensor or mask; the weights follow their sorted order
-    labels,
+    labels:Iterable,
     # 'balanced'; a dict {label: weight}, 1 for labels it does not name; None: 1 for every label
     class_weight:str|dict|None='balanced',
     n_classes:int|None=None # Give a weight for each of the labels 0…n_classes-1; a label that never occurs gets 0

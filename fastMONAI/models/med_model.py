@@ -257,8 +257,9 @@ def check_weights(
 ):
     "ValueError for a weight that holds NaN, or that is no ordinary tensor (sparse, quantised, without memory)"
     for k,v in state.items():
-        if v.layout is not torch.strided or v.is_quantized or v.is_meta or v.is_nested:
-            raise ValueError(f'weight {k!r} is sparse, quantised or without values: expected an ordinary tensor')
+        if v.layout is not torch.strided or v.is_quantized or v.is_meta or v.is_nested or v.is_complex():
+            raise ValueError(f'weight {k!r} is sparse, quantised, complex or without values: expected an ordinary '
+                             'tensor')
         if v.dtype.is_floating_point and v.isnan().any():
             raise ValueError(f'weight {k!r} holds NaN: the network would answer NaN to every image')
 

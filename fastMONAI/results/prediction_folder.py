@@ -371,7 +371,8 @@ def _put_table(rows, out):
     columns = list(dict.fromkeys(['case', 'file', *(k for f in found for k in f), 'error']))
     said = [dict(case=r['case'], file=r['file'], error=r.get('error', '')) | f for r,f in zip(rows, found)]
     def write(folder):
-        pd.DataFrame(said, columns=columns).to_csv(folder/'predictions.csv', index=False)
+        table = pd.DataFrame(said, columns=columns) # of a file whose name is no UTF-8 as \udce9, as in its JSON
+        table.to_csv(folder/'predictions.csv', index=False, errors='backslashreplace')
         return [folder/'predictions.csv']
     return _put_shared(out, 'predictions', 'table', write)
 
