@@ -16,6 +16,7 @@ from .images.vision_plot import *
 from .images.vision_core import *
 from .images.segmentation_io import *
 from .images.privacy import *
+from .images.rtstruct import *
 from .data.download import *
 from .data.external_data import *
 from .data.dataset_info import *
@@ -30,6 +31,7 @@ from .data.vision_show import *
 from .data.vision_data import *
 from .data.sources import *
 from .data.dataset_check import *
+from .data.dicom_table import *
 from .learning.networks import *
 from .learning.vision_loss import *
 from .learning.vision_metrics import *

@@ -21,7 +21,9 @@ from fastai.data.external import defaults
 from ..images.geometry import Geometry
 from ..images.files import ENDINGS
 from ..images.file_checks import ImageHeader
-from ..images.image_io import first_frame, read_header
+from ..images.dicom_io import drawing_kind
+from ..images.image_io import first_frame, read_header, source_files
+from ..images.rtstruct import Drawing
 from ..images.vision_core import MedBase, MedMask
 
 # %% ../../nbs/data/08_data_checks.ipynb #3dbe9716
@@ -67,6 +69,9 @@ def _one_line(bad, n, what):
 
 def _header_or_error(o, labels=False):
     "(headers, None) of the files of an item's source, or (None, one line on what is wrong)"
+    if isinstance(o, Drawing):
+        try: return [o.header()], None
+        except (OSError, ValueError) as e: return None, str(e)
     if not isinstance(o, OPENABLE):
         return None, f'{o!r} is no path: fill in or drop that row' if pd.api.types.is_scalar(o) else (
             f'a {type(o).__name__} is no path: does a getter such as get_x=ColReader(…) fit the items?')
@@ -74,7 +79,7 @@ def _header_or_error(o, labels=False):
     except (OSError, ValueError) as e: return None, str(e)
 
 def check_headers(
-    sources:list, # Of each item, as for `MedImage.create`
+    sources:list, # Of each item, as for `MedImage.create`, or a `Drawing`
     max_workers:int|None=None, # Threads; by default up to 8
     *,
     progress:bool|None=None, # A progress bar? By default from 500 items on
@@ -212,7 +217,9 @@ def check_label_numbers(
                      f'classes {list(codes)}: declare them, or map the labels')
 
 # %% ../../nbs/data/08_data_checks.ipynb #6926c503
-def _labels(o): return MedMask.create(o.mask).unique().tolist()
+def _labels(o): # none of a SEG or RTSTRUCT, whose labels the codes number
+    return [] if drawing_kind(o.mask) else MedMask.create(o.mask).unique().tolist()
+
 
 def check_codes(
     sources:list, # `MaskSource` of each item

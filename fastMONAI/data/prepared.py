@@ -8,8 +8,9 @@ __all__ = ['OpenItem', 'MaskSource', 'PairReader', 'OpenMedMask', 'deterministic
 
 # %% ../../nbs/data/09_prepared.ipynb #73d6cb1d
 import shutil, warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -24,12 +25,14 @@ from fastai.torch_core import apply, to_device
 from fastai.vision.core import AddMaskCodes
 
 from ..images.geometry import per_axis
+from ..images.dicom_io import drawing_kind
 from ..images.image_io import LabelError
-from ..images.vision_core import GridWarning, MedImage, MedMask
+from ..images.rtstruct import Drawing
+from ..images.vision_core import GridWarning, MedBase, MedImage, MedMask
 from .preprocessing import MedTransform
 from .cache import Cache, free_memory, Item, pack, step_key
 from .vision_augmentation import check_transforms, RandomTransform
-from .data_checks import image_geometry, OPENABLE, read_from_items, with_axes_of
+from .data_checks import image_geometry, image_paths, OPENABLE, read_from_items, with_axes_of
 
 # %% ../../nbs/data/09_prepared.ipynb #e5796324
 HARMLESS = AddMaskCodes, ToTensor, IntToFloatTensor # fastai's blocks bring these along
@@ -69,6 +72,24 @@ class PairReader(ItemTransform):
         store_attr()
     def encodes(self, o): return MaskSource(self.get_mask(o), self.get_image(o))
 
+# %% ../../nbs/data/09_prepared.ipynb #a45bcf8c
+def drawing_of(
+    source:Any, # A `MaskSource`, or whatever else a mask is opened from
+    codes:Sequence[str]|None, # Names of the labels 0, 1, 2, …
+    missing:str='error', # What a name that is not there is: 'error' or 'empty'
+)->Drawing|None:
+    """The SEG or RTSTRUCT that a mask is; None for another mask. ValueError where `codes` or the image's place is
+    missing"""
+    if not isinstance(source, MaskSource) or drawing_kind(source.mask) is None: return None
+    if codes is None:
+        raise ValueError(f'{source.mask} names its structures: say which labels they are, with '
+                         'MedMaskBlock(["background", …])')
+    image = source.image
+    where = image.geometry if isinstance(image, MedBase) else next(iter(image_paths(image)), None)
+    if where is None:
+        raise ValueError(f'{source.mask} belongs to a place in space, and its image is an array without one')
+    return Drawing(Path(source.mask), where, tuple(codes)[1:], missing)
+
 # %% ../../nbs/data/09_prepared.ipynb #7bfea96f
 class OpenMedMask(OpenItem):
     "Opens a mask on its image's grid"
@@ -76,12 +97,16 @@ class OpenMedMask(OpenItem):
     def __init__(self,
         cls:type=MedMask, # What is opened
         nonfinite:str|float='error', # NaN and infinite voxels, as in `MedMask.create`
-        codes:list|None=None, # Names of the labels 0, 1, 2, …; None: not declared
+        codes:Sequence[str]|None=None, # Names of the labels 0, 1, 2, …; None: not declared
+        *,
+        missing:str='error', # What a name is that a SEG or RTSTRUCT lacks: 'error' or 'empty'
     ):
         super().__init__(cls, nonfinite)
+        self.codes, self.missing = codes, missing
         if codes is not None: self.vocab, self.c = codes, len(codes)
     def encodes(self, o):
         if not isinstance(o, MaskSource): return super().encodes(o)
+        if (drawing := drawing_of(o, self.codes, self.missing)) is not None: return drawing.mask()
         mask, grid = self.cls.create(o.mask, nonfinite=self.nonfinite), image_geometry(o.image)
         if grid is None: return mask
         own = with_axes_of(mask.geometry, grid)
@@ -308,8 +333,12 @@ class Preparation:
     def settings(self)->list:
         "All that decides about the result, as JSON"
         opens = [dict(name=f'read {fs[0].cls.__name__}', nonfinite=fs[0].nonfinite, grids=fs[0].grids)
-                 for fs in self.pipelines]
+                 | self._drawn(fs[0], s) for fs,s in zip(self.pipelines, self.sources)]
         return opens + [step_key(t) for t in [*(t for fs in self.pipelines for t in fs[1:]), *self.steps]]
+    @staticmethod
+    def _drawn(opener, sources): # what numbers the structures, where any of `sources` is a SEG or RTSTRUCT
+        if not any(isinstance(s, MaskSource) and drawing_kind(s.mask) for s in sources): return {}
+        return dict(codes=[str(c) for c in opener.codes or ()], missing=opener.missing)
     def item_sources(self)->list:
         "For each item the sources of all its images and masks"
         def plain(o): return [o.mask, o.image] if isinstance(o, MaskSource) else [o]

@@ -7,7 +7,8 @@ __all__ = ['TASKS', 'MedMaskBlock', 'MedDataBlock', 'PathReader', 'MedImageDataL
 
 # %% ../../nbs/data/11_vision_data.ipynb #e7c6673f
 import inspect, warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ from fastai.vision.core import AddMaskCodes
 from fastai.vision.data import ImageBlock
 
 from ..images.image_io import LabelError
+from ..images.segmentation_io import OverlapWarning, plain_name
 from ..images.vision_core import both_spellings, GridWarning, MedBase, MedImage, MedMask
 from .preprocessing import Reorder, Resample, ResizeTo
 from .cache import build, Cache, CacheFull
@@ -34,17 +36,67 @@ from .data_checks import check_codes, check_groups, check_headers, check_images,
 from .data_checks import check_labels, check_masks, check_numbers, check_same_files, check_share
 from .data_checks import check_target_kind, filled_column, GroupSplitter, kind_of_targets, one_size
 from .data_checks import read_from_items
-from .prepared import deterministic_steps, FLAT, HARMLESS, MaskSource, MedDatasets, MedDL, only_for_fastai
+from .prepared import deterministic_steps, drawing_of, FLAT, HARMLESS, MedDatasets, MedDL
+from .prepared import only_for_fastai
 from .prepared import OpenItem, OpenMedMask, PairReader, Patches, Preparation, Prepared, unfit_for_cache
 from . import vision_show  # noqa: F401 -- so that show_batch and its kin know medical images
 
 # %% ../../nbs/data/11_vision_data.ipynb #88f75758
 def MedMaskBlock(
     codes:Sequence[str]|None=None, # Names of the labels 0, 1, 2, …; None: not declared
+    *,
+    missing:str='error', # What a name is that a DICOM SEG or RTSTRUCT lacks: an 'error', or 'empty'
 )->TransformBlock:
-    "A `TransformBlock` for segmentation masks. TypeError for `codes` that are no list"
+    """A `TransformBlock` for segmentation masks. TypeError for `codes` that are no list, ValueError for another
+    `missing`"""
     if isinstance(codes, str): raise TypeError(f'codes is a list of names, background first, not {codes!r}')
-    return TransformBlock(type_tfms=MedMask.create, item_tfms=AddMaskCodes(codes=codes))
+    if missing not in ('error', 'empty'): raise ValueError(f"missing must be 'error' or 'empty', not {missing!r}")
+    named = AddMaskCodes(codes=codes)
+    named.missing = missing
+    return TransformBlock(type_tfms=MedMask.create, item_tfms=named)
+
+# %% ../../nbs/data/11_vision_data.ipynb #1b123c59
+def settled_codes(
+    drawings:list, # `Drawing` of each mask that is a SEG or RTSTRUCT
+    n:int, # masks in all
+    codes:Sequence[str]|None, # as declared
+)->list: # names of the labels, the background first
+    "Which structures the labels are in every case: `codes`, or the names that all cases share. ValueError if neither"
+    if codes is not None and plain_name(codes[0]) == 'background': return codes
+    there = [d.there() for d in drawings]
+    for d,names in zip(drawings, there):
+        if codes is not None and plain_name(codes[0]) in map(plain_name, names):
+            raise ValueError(f'codes starts with {codes[0]!r}, a structure of {d.path}: name the background '
+                             'first, as in '
+                             f'{["background", *codes]}')
+        if codes is None and len({plain_name(o) for o in names}) < len(names):
+            raise ValueError(f'{d.path}: several structures share a name, {sorted(names)}: name those that are wanted '
+                             'with MedMaskBlock(["background", …])')
+    if codes is not None: return codes
+    if len(drawings) < n:
+        raise ValueError(f'{len(drawings)} of {n} masks name their structures, such as {drawings[0].path}, and the '
+                         'others number them: say which is which with MedMaskBlock(["background", …])')
+    other = next((k for k,t in enumerate(there) if {*map(plain_name, t)} != {*map(plain_name, there[0])}), None)
+    if other is not None:
+        raise ValueError(f'the masks name other structures: {drawings[0].path} has {sorted(there[0])}, and '
+                         f'{drawings[other].path} {sorted(there[other])}; name those that are wanted with '
+                         'MedMaskBlock(["background", …])')
+    return ['background', *sorted(there[0], key=plain_name)]
+
+@contextmanager
+def overlaps_told_once()->Iterator[None]:
+    "A `with` block whose `OverlapWarning`s become one, with the number of masks"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always', OverlapWarning)
+        yield
+    n = sum(issubclass(w.category, OverlapWarning) for w in caught)
+    for w in caught:
+        if not issubclass(w.category, OverlapWarning):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    first = next((str(w.message) for w in caught if issubclass(w.category, OverlapWarning)), '')
+    text = first.removesuffix('; pass channels=True for one channel each')
+    if n:
+        warnings.warn(f'{n} masks hold structures that overlap, the first of them {text}', OverlapWarning, stacklevel=5)
 
 # %% ../../nbs/data/11_vision_data.ipynb #5ed508ac
 def _as_ours(t):
@@ -117,7 +169,7 @@ class MedDataBlock(DataBlock):
         super().__init__(blocks, dl_type, getters, n_inp, None, batch_tfms, **kwargs)
         self.dls_kwargs = {'before_batch': one_size, **self.dls_kwargs}
         store_attr('reorder,resample,group_col,nonfinite,grids,match_masks,check,patches')
-        self.cache = Cache.of(cache)
+        self.cache, self._settled = Cache.of(cache), None
         if patches is not None and cache is None:
             raise ValueError("patches are cut from prepared volumes: keep cache='auto', or say 'disk', 'memory' "
                              "or a folder")
@@ -142,8 +194,31 @@ class MedDataBlock(DataBlock):
 
     @property
     def codes(self)->Sequence[str]|None:
-        "The declared names of a mask's labels, or None"
-        return next((t.codes for t in self.default_item_tfms if isinstance(t, AddMaskCodes)), None)
+        "The names of a mask's labels, declared or those of its structures, or None"
+        declared = next((t.codes for t in self.default_item_tfms if isinstance(t, AddMaskCodes)), None)
+        return self._settled if declared is None else declared
+
+    @property
+    def missing(self)->str:
+        "What a name is that a SEG or RTSTRUCT lacks: 'error' or 'empty'"
+        return next((getattr(t, 'missing', 'error') for t in self.default_item_tfms if isinstance(t, AddMaskCodes)),
+                    'error')
+
+    def _with_codes(self, tfms):
+        "Item transforms, with the codes that were found in the data"
+        return L(AddMaskCodes(self.codes) if self._settled and isinstance(t, AddMaskCodes) else t for t in tfms)
+
+    def _settle_names(self, items, tfms):
+        "Transforms that know the names of the labels, where masks are SEG or RTSTRUCT"
+        for p in tfms:
+            opener = next((t for t in p if isinstance(t, OpenMedMask)), None)
+            if opener is None: continue
+            sources = read_from_items(Pipeline(p[:p.index(opener)]), items, 'the mask')
+            drawn = [d for s in sources if (d := drawing_of(s, ['background']))]
+            if not drawn: continue
+            self._settled = list(settled_codes(drawn, len(sources), self.codes))
+            return self._combine_type_tfms()
+        return tfms
 
     def _combine_type_tfms(self):
         image_at = next((i for i,t in enumerate(self.type_tfms) if any(_med_class(o) for o in t)), 0)
@@ -157,7 +232,8 @@ class MedDataBlock(DataBlock):
         if not any(opens): return get + self.type_tfms[i]
         is_mask = i >= self.n_inp and issubclass(next(filter(None, opens)), MedMask)
         if is_mask: get = L(PairReader(getter, self.getters[image_at]))
-        new = partial(OpenMedMask, codes=self.codes) if is_mask else partial(OpenItem, grids=self.grids)
+        new = partial(OpenMedMask, codes=self.codes, missing=self.missing) if is_mask \
+            else partial(OpenItem, grids=self.grids)
         tfms = [t if c is None else new(c, nonfinite=self.nonfinite) for t,c in zip(self.type_tfms[i], opens)]
         return get + L(tfms) + L(self.grid_tfms)
 
@@ -194,7 +270,7 @@ class MedDataBlock(DataBlock):
             kwargs['num_workers'] = 0
         if self.patches is not None and kwargs.get('val_bs') is None: kwargs['val_bs'] = 1
         item_tfms, batch_tfms = self._mirrored(dsets)
-        return dsets.dataloaders(path=path, after_item=item_tfms, after_batch=batch_tfms,
+        return dsets.dataloaders(path=path, after_item=self._with_codes(item_tfms), after_batch=batch_tfms,
                                  **{**self.dls_kwargs, **kwargs, 'verbose': verbose, 'dl_type': dl_type})
 
     def _checked(self, source):
@@ -204,7 +280,8 @@ class MedDataBlock(DataBlock):
         if len(items) == 0: raise ValueError('there are no items: the data frame (or the list of files) is empty')
         self.item_tfms = L(_as_ours(t) for t in self.item_tfms)
         check_transforms([*self.item_tfms, *self.batch_tfms], HARMLESS)
-        splits, tfms = self._splits(items), self._combine_type_tfms()
+        self._settled = None
+        splits, tfms = self._splits(items), self._settle_names(items, self._combine_type_tfms())
         if self.check:
             self.check_items(items, tfms, splits=splits)
             self.check_targets(items, splits)
@@ -237,7 +314,9 @@ class MedDataBlock(DataBlock):
             is_mask = isinstance(opener, OpenMedMask)
             get = Pipeline([t for t in p[:p.index(opener)]])
             sources = read_from_items(get, items, 'the mask' if is_mask else 'the image')
-            headers = check_headers([s.mask if isinstance(s, MaskSource) else s for s in sources], labels=is_mask)
+            if is_mask:
+                sources = [drawing_of(s, self.codes, self.missing) or getattr(s, 'mask', s) for s in sources]
+            headers = check_headers(sources, labels=is_mask)
             check_images(headers, self.grids)
             if is_mask: self._check_masks(image_headers, headers)
             else:
@@ -308,7 +387,7 @@ class MedDataBlock(DataBlock):
         if self.cache.where == 'auto':
             print(f'Items are prepared once and kept in {self.cache}; cache=None turns this off')
         try:
-            with warnings.catch_warnings():         # those of the openers, which in threads would lift each other's
+            with overlaps_told_once():              # and none of the openers, which in threads would lift each other's
                 warnings.simplefilter('ignore', GridWarning)
                 entries, errors = build(preparation, preparation.item_sources(), preparation.settings(), self.cache)
         except CacheFull as e:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 import hashlib, io, os, re, tempfile, time, warnings, zipfile, zlib
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,33 @@ def may_be_dicom(
 )->bool:
     "May this be a DICOM file, by its name?"
     return suffix_of(path) in ('', '.dcm', '.dicom', '.ima')
+
+# %% ../../nbs/images/03_dicom_io.ipynb #f9299741
+_DRAWINGS = {'1.2.840.10008.5.1.4.1.1.66.4': 'SEG', '1.2.840.10008.5.1.4.1.1.66.7': 'SEG',
+             '1.2.840.10008.5.1.4.1.1.481.3': 'RTSTRUCT'} # by SOP class; 66.7 is the label map of 2024
+
+@lru_cache(maxsize=2**12)
+def _drawing_kind(path, size, mtime_ns):
+    import pydicom
+    with open(path, 'rb') as f:
+        try: ds = pydicom.filereader.read_partial(f, lambda tag, vr, length: tag > 0x00080060, force=True)
+        except Exception: return None # damaged: to be told by who reads it
+    kind = _DRAWINGS.get(str(ds.get('SOPClassUID') or ds.file_meta.get('MediaStorageSOPClassUID') or ''))
+    return kind or (m if (m := str(ds.get('Modality') or '')) in _DRAWINGS.values() else None)
+
+def drawing_kind(
+    path:Any, # of any file; whatever else is none
+)->str|None: # 'SEG' or 'RTSTRUCT'
+    "Which of the objects that are drawn on a series a file holds, by what it says; None for all else"
+    if not isinstance(path, (str, os.PathLike)) or not is_dicom(path): return None
+    stat = os.stat(path)
+    return _drawing_kind(os.fspath(path), stat.st_size, stat.st_mtime_ns)
+
+def _is_no_image(path): # what a file that holds no image is, and how to open it
+    opens = dict(SEG='a segmentation object: read_seg(path, series) opens it',
+                 RTSTRUCT='a structure set: read_rtstruct(path, series) draws its contours')
+    if kind := drawing_kind(path): return f'is not a DICOM image but {opens[kind]}'
+    return 'is not a DICOM image (a report, a segmentation object or a tiled slide is not read here)'
 
 # %% ../../nbs/images/03_dicom_io.ipynb #2187a970
 _DEFLATED, _MAX_HEADER = b'1.2.840.10008.1.2.1.99', 2**26 # its UID; bytes before the pixels
@@ -444,8 +472,7 @@ def _frames_at(path, inside='', told=str): # that a folder, or a file on disk, s
         return _heed(found, _only_series(path, found), path, told)
     own = _frames(path)
     if not own:
-        raise ImageError(f'{path}: is not a DICOM image (a report, a segmentation object or a tiled slide is not '
-                         'read here)')
+        raise ImageError(f'{path}: {_is_no_image(path)}')
     if len(own) > 1 or own[0].position is None: return list(own)
     found = _folder_of(path, own[0].series)
     frames = _heed(found, own[0].series, path.parent, told) if own[0].series in found.series else []

@@ -527,6 +527,24 @@ def check_jpeg(
         raise ImageError(f'{path}: its stream of pixels ends before its last row: it is truncated, or its header is '
                          f'damaged')
 
+# %% ../../nbs/images/02_file_checks.ipynb #37f94d20
+def _jpeg_size(data): # (columns, rows) by the frame's header of a JPEG; None if it has none
+    where = 2
+    while where + 9 <= len(data) and data[where] == 0xFF:
+        kind, (length,) = data[where+1], struct.unpack_from('>H', data, where+2)
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC): return struct.unpack_from('>HH', data, where+5)[::-1]
+        where += 1 if kind == 0xFF else 2 + length
+
+def _check_jpeg_parts(path, parts, columns, rows): # what a part leaves open, libtiff fills with what was in memory
+    with open(path, 'rb') as f:
+        for i,(start,n) in enumerate(parts):
+            f.seek(start)
+            found = _jpeg_size(f.read(min(n, 2**17)))
+            wanted = rows[i % len(rows)] # of a strip, of a tile
+            if found is None or found[0] != columns or found[1] < wanted:
+                raise ImageError(f'{path}: a part of it is {found and "x".join(map(str, found))} pixels; expected '
+                                 f'{columns}x{wanted}: it is damaged')
+
 # %% ../../nbs/images/02_file_checks.ipynb #67eba77b
 def check_tiff(
     path:Path, # a TIFF file
@@ -551,5 +569,8 @@ def check_tiff(
     compression, = tag(259, 1)
     pixels = sum(counts or [size])*8//max(bits, 1)
     if compression == 1: check_size(path, (w, h), 1, pixels, compressed=False)
+    elif compression == 7:
+        rows = [dy] if tiled else [min(dy, h - y) for y in range(0, h, dy)]
+        _check_jpeg_parts(path, zip(offsets, counts or [size]*expected), dx, rows)
     # LZW packs more than deflate
     elif compression in (5, 8, 32773, 32946): check_size(path, (w, h), 1, pixels*4, compressed=True)

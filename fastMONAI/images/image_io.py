@@ -26,8 +26,8 @@ from fastMONAI.images.file_checks import (
     regular_file,
     as_image_error,
 )
-from .dicom_io import LPS_TO_RAS, image_frames, is_dicom, is_zip, may_be_dicom, open_dicom, series_in
-from .dicom_io import series_path, zip_holds_dicom
+from .dicom_io import LPS_TO_RAS, drawing_kind, image_frames, is_dicom, is_zip, may_be_dicom
+from .dicom_io import open_dicom, series_in, series_path, zip_holds_dicom
 
 _all_ = ['ImageError']
 
@@ -483,6 +483,7 @@ def source_files(
     path, inside = split_inside(path)
     if inside or is_zip(path): return [path]
     suffix = suffix_of(path)
+    if drawing_kind(path): return [path]
     if path.is_dir() or _formats.get(suffix, ['dicom'])[0] == 'dicom':
         return list(dict.fromkeys(f.path for f in image_frames(path)))
     if suffix in ('.hdr', '.img'):

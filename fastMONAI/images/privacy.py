@@ -16,31 +16,41 @@ from .dicom_io import is_dicom
 from .image_io import ImageError, walk
 
 # %% ../../nbs/images/08_privacy.ipynb #8ba61e91
-_by_keyword = { # why it could identify somebody: the names of DICOM attributes of which that is true
+_by_keyword = {  # why it could identify somebody: the names of DICOM attributes of which that is true
     'text, such as a name, may be burned into the pixels': r'BurnedInAnnotation',
     'identifies the patient or the visit': (
         r'^(Other)?Patient(\w*Name|IDs?|\w*Address|\w*Numbers?)$|^IssuerOf|AccessionNumber|MedicalRecord'
         r'|AdmissionID|ServiceEpisodeID|^StudyID$|OrderNumber|(Requested|Scheduled|Performed)Procedure\w*ID'
-        r'|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID'),
+        r'|InsurancePlan|MilitaryRank|SubjectID|SubjectReadingID'
+    ),
     'describes the patient': (
         r'^Patient(?!Position$|Orientation|IdentityRemoved)|EthnicGroup|Occupation|SmokingStatus|Pregnancy|Menstrual'
-        r'|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson|SpecialNeeds|Diagnos'),
+        r'|Allergies|MedicalAlerts|Religio|Residence|ResponsiblePerson|SpecialNeeds|Diagnos'
+    ),
     'names the site': (
         r'Institution|Station(?!ary)|AETitle|ApplicationEntityTitle|Department|Facility|Address|Telephone'
-        r'|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization'),
+        r'|^ClinicalTrial|PatientLocation|(Responsible|Custodial)Organization'
+    ),
     'tells one device, and so the site, from others': (
-        r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel'),
+        r'SerialNumber|^DeviceID|(Detector|Gantry|Plate|Cassette|Generator|System|TransducerHousing)ID$|DeviceLabel'
+    ),
     'names or leads to a member of staff': (
         r'Physician|Operator|Performer|Personnel|Requester|Requesting|Observer|Author|ContentCreator|Verifying'
-        r'|Intended'),
+        r'|Intended'
+    ),
     'may show or hold text': (
         r'Overlay(Data|Comments)|IconImage|GraphicAnnotation|TextObject|UnformattedText|CurveData|AudioSample'
-        r'|EncapsulatedDocument$'),
+        r'|EncapsulatedDocument$'
+    ),
     'free text': (
-        r'Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel'
-        r'|DerivationDescription'),
+        r'^ROIName$|^StructureSet(Label|Name)$|^ROIObservationLabel$'
+        r'|Comment|Description$|ProtocolName|Notes|History|ReasonFor|TextValue|ImageLabel|ContentLabel'
+        r'|DerivationDescription'
+    ),
     'may hold what was removed elsewhere': (
-        r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing')}
+        r'OriginalAttributes|ModifiedAttributes|EncryptedContent|DigitalSignature|DataSetTrailing'
+    ),
+}
 _by_vr = dict(PN='names a person', DA='a date, which leads to the visit', DT='a date, which leads to the visit',
               TM='a time, which leads to the visit', AS='describes the patient', LT='free text', ST='free text',
               UT='free text', UC='free text', UR='an address')
@@ -62,7 +72,7 @@ def _shortened(value, length=40): # a value in a table's cell
     return text if len(text) <= length else text[:length-1] + '…'
 
 def _dicom_reveals(ds, parents=''): # (tag, name, value, why) of a dataset and the datasets in it
-    for e in ds:
+    for e in (ds[tag] for tag in ds.keys() if tag != 0x30060050): # contours are many numbers, slow to parse
         name, private = parents + (e.keyword or e.name), e.tag.is_private
         if private and e.tag.is_private_creator: continue
         if e.VR == 'SQ' and not private:
