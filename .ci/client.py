@@ -86,6 +86,7 @@ assert_type(MedMaskBlock(), TransformBlock)
 dls = block.dataloaders(df, bs=4, num_workers=2)
 is_loaders: DataLoaders = dls
 len(dls.valid.items)
+dls.one_batch()
 dls.show_batch(max_n=4, nrows=1, figsize=(10, 2), anatomical_plane=2)
 classes = MedImageDataLoaders.from_df(df, fn_col='img_path', label_col='labels', valid_col='is_val', bs=16,
                                       num_workers=0, resample=1, item_tfms=item_tfms)

@@ -8,50 +8,143 @@ __all__ = ['show_batch', 'show_results', 'plot_top_losses']
 
 # %% ../../nbs/data/10_vision_show.ipynb #8a46028e
 from collections.abc import Iterable
+import math, textwrap
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
-from fastcore.all import L
+from fastcore.all import L, is_listy
+import fastai.interpret  # noqa: F401  (it registers a way to show every type; the last to come goes first)
+from fastai.imports import dispatch
 
 from ..images.vision_core import MedImage, MedMask
+from ..images.vision_plot import draw_legend, find_max_slice, layout_of, show_mask_overlay
 
 # %% ../../nbs/data/10_vision_show.ipynb #070170a4
-from fastai.imports import dispatch
-import fastai.interpret  # noqa: F401  (it registers a way to show every type; the last to come goes first)
-from fastai.vision.data import get_grid
-from ..images.vision_plot import find_max_slice, show_mask_overlay
+_RIGHT, _WRONG = '#00662b', '#b30000'
 
-def _tallness(x, anatomical_plane=0, **kwargs):
-    "Height over width of an item's picture, in mm where its geometry is known"
-    extent = np.array(x.shape[1:] if x.affine is None else x.geometry.reorder().extent_mm)
-    if x.ndim == 4: extent = np.delete(extent, anatomical_plane)[::-1]      # upwards, then to the right
-    return float(np.clip(extent[0]/extent[1], .4, 2.5))
+def _number(v):
+    "A number in words: four digits, whole from 10,000 on"
+    v = float(v)
+    return f'{v:,.0f}' if 1e4 <= abs(v) < 1e9 else f'{v:.4g}'
 
-def _axes(samples, n, panels, nrows, ncols, figsize, size=2.6, **kwargs):
-    "Axes of `n` items with `panels` beside each other for each, row by row, shaped as the first item's picture"
-    nrows = nrows or (int(np.ceil(n/ncols)) if ncols else max(1, int(n**.5)) if panels == 1 else n)
-    ncols = ncols or int(np.ceil(n/nrows))
-    figsize = figsize or (size*ncols*panels, (size*_tallness(samples[0][0], **kwargs) + .4)*nrows)
-    return list(get_grid(n*panels, nrows=nrows, ncols=ncols*panels, figsize=figsize, layout='constrained'))
+def _is_number(o): return isinstance(o, (float, np.floating)) or isinstance(o, Tensor) and o.ndim == 0
 
-def _show_image(x, ax, title=None, color='black', **kwargs):
-    x.show(ctx=ax, **kwargs)
-    if title is not None: ax.set_title(title, color=color, fontsize=10)
+def _text(o, unit=True):
+    "A decoded target in words, with its `unit` where it has one"
+    if _is_number(o): return f'{_number(o)} {getattr(o, "unit", "") if unit else ""}'.rstrip()
+    if isinstance(o, (tuple, list, L)): return ', '.join(_text(v, unit) for v in o) or '(none)'
+    return str(o)
+
+def _probabilities(pred, p):
+    "The probabilities of the predicted class, or classes, of all that the network gave; [] where there are none"
+    if p is None or _is_number(pred): return []
+    p = p.as_subclass(Tensor).detach().float().cpu().flatten()
+    if not is_listy(pred): return [max(p.max(), 1 - p[0]).item() if len(p) == 1 else p.max().item()]
+    return p[p.topk(len(pred)).indices.sort().values].tolist() if 0 < len(pred) <= len(p) else []
+
+def _said(pred, p):
+    "A prediction in words, each class with its probability"
+    probabilities = _probabilities(pred, p)
+    names = list(pred) if is_listy(pred) else [pred]
+    if len(probabilities) != len(names) or not names: return _text(pred)
+    return ', '.join(f'{_text(n)} ({v:.2f})' for n,v in zip(names, probabilities))
+
+def _verdict(target, pred, p=None):
+    "((what was to be found, what was), in words; a colour)"
+    first = target[0] if is_listy(target) and len(target) else target
+    if _is_number(first):
+        same = _units(target) == _units(pred)
+        return (f'target {_text(target, unit=not same)}', f'predicted {_text(pred)}'), 'black'
+    right = _text(target) == _text(pred)
+    words = f'{"✓" if right else "✗"} target {_text(target)}', f'predicted {_said(pred, p)}'
+    return words, _RIGHT if right else _WRONG
+
+def _units(o): return {getattr(v, 'unit', '') for v in (o if is_listy(o) else [o])}
+
+# %% ../../nbs/data/10_vision_show.ipynb #13fd0aed
+_MAX_CHANNELS = 8
+
+def _channels(x, channel):
+    "The channels of `x` to draw, as `show_med_img` takes them: that which is asked for, else colour, or all"
+    if channel is not None: return [channel]
+    if x.ndim == 3 and len(x) == 3 and x.channel_names is None: return [None]
+    return list(range(min(len(x), _MAX_CHANNELS)))
+
+def _channel_title(x, channel):
+    "What a channel is called; '' where there is but one"
+    if channel is None or len(x) == 1: return ''
+    if x.channel_names is not None: return x.channel_names[channel]
+    return f'channel {channel}' + (f' of {len(x)}' if len(x) > _MAX_CHANNELS else '')
+
+def _grid(n, panels, nrows, ncols):
+    "(rows, columns) of items that are `panels` pictures wide each"
+    if ncols is None and nrows is not None: ncols = math.ceil(n / nrows)
+    if ncols is None: ncols = min(math.ceil(math.sqrt(n / panels)), max(1, 6 // panels))
+    return nrows or math.ceil(n / ncols), ncols
+
+def _axes(samples, n, panels, nrows, ncols, figsize, lines, convention, anatomical_plane=0, **kwargs):
+    "Axes of `n` items with `panels` pictures each, row by row, as tall as the first item's, with `lines` of title"
+    nrows, ncols = _grid(n, panels, nrows, ncols)
+    x = samples[0][0]
+    tall = float(np.clip(layout_of(x, anatomical_plane, convention=convention).tallness(x.shape[1:]), .4, 2.5))
+    size = max(1.6, min(2.6, 14 / (ncols*panels), 15 / (nrows*tall)))
+    figsize = figsize or (max(size*ncols*panels, 3.2), (size*tall + .17*lines + .1)*nrows + .35)
+    axs = plt.subplots(nrows, ncols*panels, figsize=figsize, squeeze=False, layout='constrained')[1].ravel().tolist()
+    for ax in axs: ax.axis('off')
+    return axs[:n*panels]
+
+# %% ../../nbs/data/10_vision_show.ipynb #5fda580e
+def _shortened(text, n):
+    "`text` in `n` characters, with what it begins and ends with"
+    return text if len(text) <= n else f'{text[:(n-1)//2]}…{text[-(n//2):]}'
+
+def _entitle(ax, channel, *lines, color='black'):
+    "Write `channel` and `lines` below what the title of `ax` says, as wide as it is; a tuple on one line if that fits"
+    spec, figure = ax.get_subplotspec(), ax.figure
+    share = 1/spec.get_gridspec().ncols if spec and figure.get_constrained_layout() else ax.get_position().width
+    width = share*figure.get_figwidth()*72 - 6 # points
+    size = 9 if width > 130 else 8 if width > 95 else 7
+    n = max(12, int(width/(.55*size)))
+    head = [_shortened(o, n) for o in ax.get_title().split(', ') if o]
+    if len(', '.join(head)) <= n: head = [', '.join(head)] if head else []
+    if channel: head.append(_shortened(channel, n))
+    for line in lines:
+        parts = line if isinstance(line, tuple) else (line,)
+        if len(', '.join(parts)) <= n: parts = (', '.join(parts),)
+        parts = [*(f'{o},' for o in parts[:-1]), parts[-1]]
+        head += [wrapped for part in parts for wrapped in textwrap.wrap(part, n)]
+    ax.set_title('\n'.join(head), fontsize=size, color=color)
     return ax
 
-def _overlay(x, mask, ax, title=None, slice_index=None, anatomical_plane=0, **kwargs):
-    "Image with mask, at the slice of the most foreground"
-    mask = mask.as_subclass(Tensor)
-    if slice_index is None and mask.ndim == 4: slice_index = find_max_slice(mask, anatomical_plane, affine=x.affine)
-    return show_mask_overlay(x, mask, ax, affine=x.affine, slice_index=slice_index, anatomical_plane=anatomical_plane,
-                             title=title, **kwargs)
+def _loss(l): return f'loss {round(float(l), 3) + 0.:g}'
 
-def _text(o):
-    "A decoded target in words"
-    if isinstance(o, (tuple, list, L)) and not isinstance(o, str): return ', '.join(_text(v) for v in o) or '(none)'
-    return f'{float(o):.4g}' if isinstance(o, (float, np.floating)) or isinstance(o, Tensor) and o.ndim == 0 else str(o)
+# %% ../../nbs/data/10_vision_show.ipynb #13a216c4
+def _show_item(x, axs, channels, *lines, color='black', mask=None, **kwargs):
+    "Draw the `channels` of an item in `axs`, the first with `lines` as title, each with its mask"
+    for ax,c in zip(axs, channels):
+        ax.set_title('')
+        if mask is None: x.show(ctx=ax, channel=c, **kwargs)
+        else: show_mask_overlay(x, mask, ax, channel=c, **kwargs)
+        _entitle(ax, _channel_title(x, c), *(lines if c == channels[0] else ()), color=color)
+
+def _panels(samples, channel, ctxs):
+    "The channels that each of `samples` is drawn with; in axes of the user's, one"
+    if ctxs is None: return _channels(samples[0][0], channel)
+    return _channels(samples[0][0], channel)[:1]
+
+def _show_items(samples, n, words, ctxs, nrows, ncols, figsize, convention, channel=None, lines=2, **kwargs):
+    "Draw `n` images; `words` are (lines, colour) for each"
+    channels = _panels(samples, channel, ctxs)
+    if ctxs is None:
+        ctxs = _axes(samples, n, len(channels), nrows, ncols, figsize, lines, convention, **kwargs)
+    else: ctxs = list(ctxs)
+    k = len(channels)
+    for i,(s,(said,color)) in enumerate(zip(samples[:n], words)):
+        _show_item(s[0], ctxs[i*k:i*k+k], channels, *said, color=color, convention=convention, **kwargs)
+    return ctxs
 
 # %% ../../nbs/data/10_vision_show.ipynb #1fbaf8d1
 @dispatch
@@ -64,15 +157,30 @@ def show_batch(
     max_n:int=9, # How many items at most
     nrows:int|None=None, ncols:int|None=None, # Of the grid of items
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
-    "Images with their targets as titles"
+    "Images with their targets as titles, one picture a channel"
     n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
-    for s,ax in zip(samples[:n], ctxs): _show_image(s[0], ax, _text(s[1]) if len(s) > 1 else None, **kwargs)
-    return ctxs
+    words = [([_text(s[1])] if len(s) > 1 else [], 'black') for s in samples[:n]]
+    return _show_items(samples, n, words, ctxs, nrows, ncols, figsize, convention, **kwargs)
 
 # %% ../../nbs/data/10_vision_show.ipynb #b62f10c8
+def _slice_of(mask, layout_plane, slice_index, x):
+    "The slice to draw: that which is asked for, else that with most of all classes in `mask`; None in 2D"
+    if slice_index is not None or mask.ndim != 4: return slice_index
+    return find_max_slice(mask, layout_plane, affine=x.affine if x.is_placed else None)
+
+def _seen(masks, index, layout):
+    "The labels in the drawn slice of `masks`"
+    return {int(v) for m in masks for v in np.unique(layout.slice(m[0], index))} - {0}
+
+def _name_labels(axs, labels, names, outline='', cmap_mask=None):
+    "A legend of the `labels` that are drawn in `axs`; of those of few classes all"
+    if names is None: names = ['background', *(f'label {i}' for i in range(1, max(labels, default=0)+1))]
+    if len(names) <= 9: labels = labels | set(range(1, len(names)))
+    if labels: draw_legend(axs, names, labels=sorted(labels), outline=outline, cmap=cmap_mask)
+
 @dispatch
 def show_batch(
     x:MedImage, # A batch, (B, C, *spatial)
@@ -83,15 +191,25 @@ def show_batch(
     max_n:int=9, # How many items at most
     nrows:int|None=None, ncols:int|None=None, # Of the grid of items
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
-    "Images with their masks, at the slice of the most foreground"
-    n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
-    for s,ax in zip(samples[:n], ctxs): _overlay(s[0], s[1], ax, **kwargs)
+    "Images with their masks, at the slice with most of all classes"
+    n, labels, plane = min(len(samples), max_n), set(), kwargs.get('anatomical_plane', 0)
+    channel, slice_index = kwargs.pop('channel', None), kwargs.pop('slice_index', None)
+    channels = _panels(samples, channel, ctxs)
+    k, ctxs = len(channels), _axes(samples, n, len(channels), nrows, ncols, figsize, 2, convention,
+                                   **kwargs) if ctxs is None else list(ctxs)
+    for i,s in enumerate(samples[:n]):
+        image, mask = s[0], s[1].as_subclass(Tensor)
+        index = _slice_of(mask, plane, slice_index, image)
+        _show_item(image, ctxs[i*k:i*k+k], channels, mask=mask, slice_index=index, convention=convention,
+                   **{'anatomical_plane': plane, **kwargs})
+        labels |= _seen([mask], index, layout_of(image, plane, convention=convention))
+    _name_labels(ctxs, labels, getattr(samples[0][1], 'codes', None), cmap_mask=kwargs.get('cmap_mask'))
     return ctxs
 
-# %% ../../nbs/data/10_vision_show.ipynb #94142d6e
+# %% ../../nbs/data/10_vision_show.ipynb #f3c81b52
 @dispatch
 def show_results(
     x:MedImage, # A batch, (B, C, *spatial)
@@ -99,30 +217,44 @@ def show_results(
     samples:Any, # The items, decoded: (image, target), …
     outs:Any, # The predictions, decoded: (prediction,), …
     *,
+    probabilities:Tensor|None=None, # What the network gave, after its activation, (B, classes); None: not to be shown
     ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
     max_n:int=9, # How many items at most
     nrows:int|None=None, ncols:int|None=None, # Of the grid of items
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
     "Images with target and prediction as titles: green where a class is right, red where it is not"
     n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 1, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
-    for s,o,ax in zip(samples[:n], outs, ctxs):
-        target, pred = _text(s[1]), _text(o[0])
-        color = 'black' if isinstance(s[1], float) else 'green' if target == pred else 'red'
-        _show_image(s[0], ax, f'{target} | {pred}', color, **kwargs)
-    return ctxs
+    given = [None]*n if probabilities is None else probabilities
+    words = [_verdict(s[1], o[0], p) for s,o,p in zip(samples[:n], outs, given)]
+    words = [([said], color) for said,color in words]
+    return _show_items(samples, n, words, ctxs, nrows, ncols, figsize, convention, lines=3, **kwargs)
 
 # %% ../../nbs/data/10_vision_show.ipynb #a1e05c73
-def _target_and_prediction(s, o, a, b, slice_index=None, anatomical_plane=0, loss=None, **kwargs):
-    "Two panels of one slice: the target over the image, the prediction over the image"
+def _target_and_prediction(s, o, a, b, convention, slice_index=None, anatomical_plane=0, loss=None, channel=None,
+                           **kwargs):
+    "Two pictures of one slice, target and prediction with the outline of the target; gives the labels seen"
     x, y, pred = s[0], s[1].as_subclass(Tensor), o[0].as_subclass(Tensor)
-    if slice_index is None and y.ndim == 4:
-        slice_index = find_max_slice(y if y.any() else pred, anatomical_plane, affine=x.affine)
-    view = dict(slice_index=slice_index, anatomical_plane=anatomical_plane, **kwargs)
-    _overlay(x, y, a, 'target', **view)
-    _overlay(x, pred, b, 'prediction' if loss is None else f'prediction, loss {loss:.3f}', **view)
+    index = _slice_of(y if y.any() else pred, anatomical_plane, slice_index, x)
+    c = _channels(x, channel)[0]
+    view = dict(slice_index=index, anatomical_plane=anatomical_plane, convention=convention, channel=c, **kwargs)
+    for ax in (a, b): ax.set_title('')
+    show_mask_overlay(x, y, a, **view)
+    show_mask_overlay(x, pred, b, truth=y, **view)
+    _entitle(a, _channel_title(x, c), 'target')
+    _entitle(b, _channel_title(x, c), 'prediction' if loss is None else f'prediction, {_loss(loss)}')
+    return _seen([y, pred], index, layout_of(x, anatomical_plane, convention=convention))
+
+def _show_pairs(samples, outs, n, ctxs, nrows, ncols, figsize, convention, losses=None, **kwargs):
+    "Draw target and prediction of `n` items, and a legend"
+    if ctxs is None: ctxs = _axes(samples, n, 2, nrows, ncols, figsize, 2, convention, **kwargs)
+    ctxs, labels = list(ctxs), set()
+    for i,(s,o) in enumerate(zip(samples[:n], outs)):
+        labels |= _target_and_prediction(s, o, *ctxs[2*i:2*i+2], convention, loss=losses and losses[i], **kwargs)
+    _name_labels(ctxs, labels, getattr(samples[0][1], 'codes', None), 'target', kwargs.get('cmap_mask'))
+    return ctxs
 
 # %% ../../nbs/data/10_vision_show.ipynb #2c94b8fa
 @dispatch
@@ -132,17 +264,16 @@ def show_results(
     samples:Any, # The items, decoded: (image, target), …
     outs:Any, # The predictions, decoded: (prediction,), …
     *,
+    probabilities:Tensor|None=None, # Not shown of a segmentation
     ctxs:Iterable[Axes]|None=None, # Axes to draw in; None: new ones
     max_n:int=9, # How many items at most
     nrows:int|None=None, ncols:int|None=None, # Of the grid of items, two pictures each
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
-    "Two pictures of an item: the target over the image, and the prediction"
-    n = min(len(samples), max_n)
-    ctxs = _axes(samples, n, 2, nrows, ncols, figsize, **kwargs) if ctxs is None else list(ctxs)
-    for s,o,a,b in zip(samples[:n], outs, ctxs[::2], ctxs[1::2]): _target_and_prediction(s, o, a, b, **kwargs)
-    return ctxs
+    "Two pictures of an item: the target over the image, and the prediction with the target's outline"
+    return _show_pairs(samples, outs, min(len(samples), max_n), ctxs, nrows, ncols, figsize, convention, **kwargs)
 
 # %% ../../nbs/data/10_vision_show.ipynb #842f9285
 @dispatch
@@ -156,14 +287,13 @@ def plot_top_losses(
     *,
     nrows:int|None=None, ncols:int|None=None, # Of the grid of items
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
-    "Images with prediction, target and loss as titles, and the probability of a class"
-    axs = _axes(samples, len(samples), 1, nrows, ncols, figsize, size=3, **kwargs)
-    for ax,s,o,r,l in zip(axs, samples, outs, raws, losses):
-        prob = f'\nprobability {r.max().item():.2f}' if isinstance(s[1], str) else ''
-        _show_image(s[0], ax, f'predicted {_text(o[0])}\nactual {_text(s[1])}\nloss {l.item():.2f}{prob}', **kwargs)
-    return axs
+    "Images with target, prediction (with its probability) and loss as titles"
+    verdicts = [_verdict(s[1], o[0], r) for s,o,r in zip(samples, outs, raws)]
+    words = [([said, _loss(l)], color) for (said,color),l in zip(verdicts, losses)]
+    return _show_items(samples, len(samples), words, None, nrows, ncols, figsize, convention, lines=4, **kwargs)
 
 # %% ../../nbs/data/10_vision_show.ipynb #c7d28e35
 @dispatch
@@ -175,12 +305,11 @@ def plot_top_losses(
     raws:Any, # What the network answered, after its activation
     losses:Any, # One an item
     *,
-    nrows:int|None=None, ncols:int|None=None, # Of the grid of items
+    nrows:int|None=None, ncols:int|None=None, # Of the grid of items, two pictures each
     figsize:tuple|None=None, # Inches; None: as the pictures need
+    convention:str='radiological', # The patient's right on the left; 'neurological': on the right
     **kwargs:Any, # `channel`, `slice_index`, `anatomical_plane` and the rest of `show`
 )->list[Axes]:
-    "Two pictures of an item: the target over the image, and the prediction with its loss"
-    axs = _axes(samples, len(samples), 2, nrows, ncols, figsize, **kwargs)
-    for s,o,l,a,b in zip(samples, outs, losses, axs[::2], axs[1::2]):
-        _target_and_prediction(s, o, a, b, loss=l.item(), **kwargs)
-    return axs
+    "Two pictures of an item: the target over the image, and the prediction with the target's outline and its loss"
+    return _show_pairs(samples, outs, len(samples), None, nrows, ncols, figsize, convention,
+                       losses=[float(l) for l in losses], **kwargs)

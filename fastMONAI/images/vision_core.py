@@ -6,7 +6,7 @@
 __all__ = ['GridTensor', 'GridWarning', 'MedBase', 'MedImage', 'MedMask', 'affine_from', 'spacing_from', 'both_spellings']
 
 # %% ../../nbs/images/06_vision_core.ipynb #0c4cd33a
-import functools, os, warnings
+import functools, os, re, warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -21,7 +21,7 @@ from fastcore.foundation import L
 
 from .geometry import Geometry, spacing_of, orientation_of, slice_affine, flip_affine
 from . import geometry as _geometry # for functions that are called as the methods below
-from .files import refuse_overwriting
+from .files import refuse_overwriting, stem_of
 from .image_io import read_image, read_labels, settle_labels, settle_nonfinite, source_files
 from .image_io import write_image
 from .vision_plot import find_max_slice, label_colors, show_med_img
@@ -160,6 +160,24 @@ class GridTensor(TensorBase):
                                  f'batch of {len(self)}')
             v.flags.writeable = False
         self.__dict__['_affine'] = v
+        self.__dict__.pop('_assumed', None)
+
+    @property
+    def is_placed(self)->bool:
+        "Whether it is known where the voxels are; the affine of an array is assumed, where none was given"
+        return self.affine is not None and '_assumed' not in self.__dict__
+    @property
+    def case(self)->str|None:
+        "What pictures call an item: the stem of its file, if it has one, or what was set. A batch has none"
+        return self.__dict__.get('_case')
+    @case.setter
+    def case(self, v): self.__dict__['_case'] = v
+    @property
+    def channel_names(self)->list|None:
+        "What pictures call the channels: that in which the stems of several files differ, or what was set"
+        return self.__dict__.get('_channels')
+    @channel_names.setter
+    def channel_names(self, v): self.__dict__['_channels'] = v
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
@@ -200,10 +218,12 @@ class GridTensor(TensorBase):
         x:Tensor, # the voxels
         affine:np.ndarray|None, # (4, 4), or (B, 4, 4) for a batch
     )->Self:
-        "`x` as this class with another `affine`; it keeps which files this tensor was read from"
+        "`x` as this class with another `affine`; it keeps which files this tensor was read from, and what it is called"
         res = x.as_subclass(type(self))
         res.affine = affine
-        if '_opened' in self.__dict__: res.__dict__['_opened'] = self.__dict__['_opened']
+        both_items = all(a is None or a.ndim == 2 for a in (self.affine, res.affine))
+        kept = '_opened', '_assumed', '_channels', *(('_case',) if both_items else ())
+        res.__dict__.update((k, self.__dict__[k]) for k in kept if k in self.__dict__)
         return res
 
     def set_meta(self,
@@ -214,6 +234,7 @@ class GridTensor(TensorBase):
         affine = _affine_in(x)
         if affine is not None and self.affine is None and self.shape == x.shape and self.data_ptr() == x.data_ptr():
             self.affine = affine
+            self.__dict__.update((k, v) for k,v in x.__dict__.items() if k in ('_assumed', '_case', '_channels'))
 
 # %% ../../nbs/images/06_vision_core.ipynb #cacd60ee
 def _channels_of(shape, placed):
@@ -272,6 +293,20 @@ def _read_channels(cls, paths, nonfinite, grids):
     return cls(torch.cat([o.as_subclass(Tensor) for o in parts[:1]+others]), first.affine)
 
 # %% ../../nbs/images/06_vision_core.ipynb #55c4c4fd
+def names_of(
+    paths:Sequence, # Files of an item, one a channel
+)->tuple: # (str or None, list of str or None)
+    "What an item is called, and what its channels are"
+    given = [p for p in paths if isinstance(p, (str, os.PathLike))]
+    stems = [stem_of(os.path.abspath(p)) for p in given]
+    if len(stems) < 2: return next(iter(stems), None), None
+    words = [re.split('[-_. ]', s) for s in stems]
+    n = len(os.path.commonprefix(words))
+    common, folder = stems[0][:len(' '.join(words[0][:n]))], Path(os.path.abspath(given[0])).parent.name
+    channels = [s[len(' '.join(w[:n])) + (n > 0):] for s,w in zip(stems, words)]
+    return common or folder, channels if all(channels) and len(given) == len(paths) else None
+
+# %% ../../nbs/images/06_vision_core.ipynb #405e3462
 def _label_type(x):
     "The smallest unsigned integer that holds labels"
     lo, hi = (o.item() for o in (x if x.is_floating_point() else x.long()).aminmax()) # torch has none of uint16
@@ -281,8 +316,9 @@ def _label_type(x):
     return np.min_scalar_type(int(hi))
 
 def _from_files(x, paths):
-    "`x`, which knows from now on, as does what is made of it, which files it was read from"
+    "`x`, which knows from now on, as does what is made of it, which files it was read from, and what it is called"
     x.__dict__['_opened'] = [os.path.abspath(p) for p in paths]
+    if paths: x.__dict__['_case'], x.__dict__['_channels'] = names_of(paths)
     return x
 
 def _voxels_beside(path):
@@ -336,7 +372,9 @@ class MedBase(GridTensor):
             array.as_subclass(Tensor)
         x = _settled(_channels_first(x, channels, affine is not None), cls._mode == 'nearest', nonfinite)
         grid = Geometry(x.shape[1:], np.eye(4) if affine is None else affine)
-        return _from_files(cls(x, grid.affine), getattr(array, '_opened', []))
+        res = _from_files(cls(x, grid.affine), getattr(array, '_opened', []))
+        if affine is None or not getattr(array, 'is_placed', True): res.__dict__['_assumed'] = True
+        return res
 
     @property
     def is_batch(self)->bool:
@@ -416,11 +454,13 @@ class MedImage(MedBase):
         channel:int|None=0, # Which channel; None: colour for a 2D image of 3 channels
         slice_index:int|None=None, # Which slice; by default the middle one
         anatomical_plane:int=0, # 0 sagittal, 1 coronal, 2 axial
+        *,
+        convention:str='radiological', # The patient's right on the left; 'neurological': on the right
         **kwargs, # As `show_med_img`
     )->Axes:
         "Draw one slice with the true aspect ratio; errors are those of `show_med_img`"
-        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index,
-                            anatomical_plane=anatomical_plane, **kwargs)
+        return show_med_img(self, ctx, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane,
+                            convention=convention, **kwargs)
 
 # %% ../../nbs/images/06_vision_core.ipynb #67217271
 class MedMask(MedBase):
@@ -429,20 +469,22 @@ class MedMask(MedBase):
     def show(self,
         ctx:Axes|None=None, # A matplotlib axis
         channel:int=0, # Which channel
-        slice_index:int|None=None, # Which slice; by default the one with most foreground
+        slice_index:int|None=None, # Which slice; by default the one with most of all classes
         anatomical_plane:int=0, # 0 sagittal, 1 coronal, 2 axial
         alpha:float=0.6, # Opacity of the labels; the background is transparent
         cmap:str|Colormap|None=None, # by default one colour a label
+        *,
+        convention:str='radiological', # The patient's right on the left; 'neurological': on the right
+        title:str|None=None, # None: case, plane and slice in axes of its own; over an image its title stays
         **kwargs, # As `show_med_img`
     )->Axes:
         "Draw one slice of labels with the true aspect ratio, over what `ctx` already shows; errors as `show_med_img`"
         n = int(self.max())
-        if slice_index is None and self.ndim == 4:
-            slice_index = find_max_slice(self, anatomical_plane, affine=self.affine)
-        return show_med_img(self, ctx, affine=self.affine, channel=channel, slice_index=slice_index,
-                            anatomical_plane=anatomical_plane, alpha=alpha,
-                            cmap=ListedColormap(label_colors(n, cmap)), vmin=-.5, vmax=n+.5, interpolation='nearest',
-                            **kwargs)
+        if slice_index is None and self.ndim == 4: slice_index = find_max_slice(self, anatomical_plane)
+        if title is None and ctx is not None and ctx.images: title = ''
+        return show_med_img(self, ctx, channel=channel, slice_index=slice_index, anatomical_plane=anatomical_plane,
+                            convention=convention, title=title, alpha=alpha, cmap=ListedColormap(label_colors(n, cmap)),
+                            vmin=-.5, vmax=n+.5, interpolation='nearest', **kwargs)
 
 # %% ../../nbs/images/06_vision_core.ipynb #38b2d1ed
 def affine_from(

@@ -24,6 +24,7 @@ from fastai.callback.fp16 import MixedPrecision, ModelToHalf, NonNativeMixedPrec
 from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.callback.tracker import TrackerCallback
+from fastai.data.core import TfmdDL
 from fastai.data.transforms import Categorize, MultiCategorize
 from fastai.learner import Learner as FastaiLearner, Recorder, save_model as save_weights
 from fastai.torch_core import rank_distrib, to_device
@@ -312,6 +313,19 @@ class Learner(FastaiLearner):
         if res[i] is not None: res[i] = _each(act, res[i])
         if with_decoded: res.insert(i+2, None if res[i] is None else _each(decode, res[i]))
         return tuple(res)
+    def show_results(self,
+        ds_idx:int=1, # Which of the loaders to show
+        dl:TfmdDL|None=None, # A loader to show instead
+        max_n:int=9, # How many items at most
+        shuffle:bool=True, # Other items at every call
+        **kwargs:Any, # `anatomical_plane`, `convention`, `channel`, `nrows`, …
+    )->None:
+        "fastai's; of medical images with the probability of a class that is predicted"
+        if dl is None: dl = self.dls[ds_idx].new(shuffle=shuffle)
+        b = dl.one_batch()
+        probabilities, _, decoded = self.get_preds(dl=[b], with_decoded=True)
+        if isinstance(b[0], MedImage): kwargs = {'probabilities': probabilities, **kwargs}
+        dl.show_results(b, decoded, max_n=max_n, **kwargs)
 
     def save(self,
         file:str|Path, # Name, without `.pth`

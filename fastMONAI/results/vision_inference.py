@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np, pandas as pd
 import torch
+from matplotlib.axes import Axes
 from fastai.learner import Learner as FastaiLearner
 from fastcore.basics import listify, patch
 from torch import Tensor
@@ -182,15 +183,24 @@ class Prediction:
 
     def show(self,
         image:object=None, # What to draw it over, as for `MedImage.create`; by default its file
-        **kwargs, # As for `MedImage.show`
-    ): # The axis
+        *,
+        convention:str='radiological', # The patient's right on the left; 'neurological': on the right
+        **kwargs:Any, # As for `MedImage.show`
+    )->Axes:
         "Draw the prediction over its image. Raises `ValueError` where it was made from no file and no image is given."
         if image is None and self.source is None:
             raise ValueError('this prediction was made from an array: give show the image to draw it over')
         image = MedImage.create(self.source if image is None else image)
         if self.labels is None:
-            return image.show(title=', '.join(f'{k}: {v:.3g}' for k,v in self.values.items()), **kwargs)
-        return show_mask_overlay(image, self.labels, affine=image.affine, **kwargs)
+            said = zip(self.values.items(), getattr(self, 'units', None) or ['']*len(self.classes))
+            words = ', '.join(f'{k}: {v:.3g} {u}'.rstrip() for (k,v),u in said)
+            ax = image.show(convention=convention, **kwargs)
+            if 'title' not in kwargs: ax.set_title('\n'.join(filter(None, (ax.get_title(), words))), fontsize=10)
+            return ax
+        x, names = self.labels.as_subclass(Tensor), self.classes
+        if len(x) > 1: # classes that overlap: the later over the earlier
+            x, names = (x*torch.arange(1, len(x)+1).view(-1, *[1]*(x.ndim-1))).amax(0), ['', *names]
+        return show_mask_overlay(image, x, convention=convention, **{'names': names, **kwargs})
 
 # %% ../../nbs/results/00_vision_inference.ipynb #6b0deb75
 def _edge(seen, grid): # how far beyond the network's grid its edge counts, in its voxels

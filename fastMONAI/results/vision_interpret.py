@@ -6,11 +6,15 @@
 __all__ = ['Interpretation', 'ClassificationInterpretation', 'SegmentationInterpretation']
 
 # %% ../../nbs/results/03_vision_interpret.ipynb #0c907315
+from typing import Any
+
 import torch
 from torch import Tensor
 from fastcore.all import L, detuplify, is_listy
 from fastai import interpret
 
+from ..data.prepared import name_items
+from ..images.vision_core import MedImage
 from ..learning.vision_learner import WholeVolumes
 
 # %% ../../nbs/results/03_vision_interpret.ipynb #664e1637
@@ -24,13 +28,14 @@ class _KeepsGeometry:
                                                      reorder=False)
         n = self.dl.n_inp
         inps = tuple(torch.cat([b[i] for b in batches]) for i in range(n))
+        if isinstance(inps[0], MedImage): name_items(inps[0], self.dl.dataset, idxs)
         return detuplify(inps), preds, targs, decoded, self.losses[idxs]
 
     def plot_top_losses(self,
         k:int|list|range, # How many, or which of them, as a list
         largest:bool=True, # The largest losses, or the smallest?
-        **kwargs, # `anatomical_plane`, `slice_index`, `nrows`, …
-    ):
+        **kwargs:Any, # `anatomical_plane`, `convention`, `channel`, `slice_index`, `nrows`, …
+    )->None:
         "Show the items of the largest losses"
         if not any(isinstance(cb, WholeVolumes) for cb in self.learn.cbs):
             return super().plot_top_losses(k, largest, **kwargs)
