@@ -103,6 +103,7 @@ assert_type(learn, Learner)
 reveal_type(Learner)
 is_fastais: FastaiLearner = learn
 learn.fit_one_cycle(5, 1e-2)
+with learn.no_bar(): learn.fit_one_cycle(1)
 learn.show_results(max_n=4, anatomical_plane=2)
 learn.predict('t1.nii.gz')
 learn.get_preds(ds_idx=1, reorder=False)

@@ -5,6 +5,13 @@
 # %% auto #0
 __all__ = []
 
+# %% ../nbs/vision_all.ipynb #1360211a
+import warnings
+
+with warnings.catch_warnings(): # torch's, about what fastai compiles when it is imported
+    warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
+    __import__('fastai.vision.all')
+
 # %% ../nbs/vision_all.ipynb #fa172b92
 from fastai.vision.all import *
 

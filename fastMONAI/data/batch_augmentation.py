@@ -614,8 +614,9 @@ class BatchBlur(BatchTransform):
     def __init__(self,
         # Standard deviation in mm, from 0 to x; or a range; or one of either for each axis
         std:float|Sequence[float]=(0, 2),
-        in_voxels:bool=False, # Is `std` in voxels?
         p:float=0.5, # Probability that an item is transformed
+        *,
+        in_voxels:bool=False, # Is `std` in voxels?
     ):
         super().__init__(p)
         self.std, self.in_voxels = std, in_voxels
@@ -650,9 +651,10 @@ class BatchAnisotropy(BatchTransform):
     def __init__(self,
         axes:int|Sequence[int]=(0, 1, 2), # Array axes of which one is drawn; those a 2D image has not are left out
         downsampling:float|Sequence[float]=(1.5, 5), # Factor of the spacing, from 1 to x; or a range
-        all_axes:bool=False, # Downsample along all of `axes`?
         dim2:bool|str='auto', # Never across the slices: True, False, or 'auto', where slices are thick
         p:float=0.5, # Probability that an item is transformed
+        *,
+        all_axes:bool=False, # Downsample along all of `axes`?
     ):
         super().__init__(p)
         self.axes, self.downsampling = axis_numbers(axes), as_interval(downsampling, 'downsampling', low=lambda v: 1)

@@ -24,7 +24,7 @@ from safetensors.numpy import save
 from ..images.files import fastmonai_home, read_json, split_inside, sweep, write_json, writing
 from ..images.geometry import slice_affine
 from ..images.image_io import source_files
-from ..images.vision_core import MedBase, MedImage, MedMask
+from ..images.vision_core import absent_channels, is_absent, MedBase, MedImage, MedMask, with_absent
 from .preprocessing import MedTransform
 
 # %% ../../nbs/data/05_cache.ipynb #9cf3afdd
@@ -83,6 +83,7 @@ def pack(
         is_mask = isinstance(x, MedMask)
         arrays[str(i)] = a = _mask_array(x) if is_mask else _image_array(x, dtype)
         meta.append(dict(kind='mask' if is_mask else 'image', affine=None if x.affine is None else x.affine.tolist()))
+        if absent_channels(x): meta[-1]['absent'] = absent_channels(x)
         if not is_mask or a.dtype.kind == 'f': continue
         classes = _class_voxels(a, np.random.default_rng(seed))
         meta[-1]['classes'] = {str(l): n for l,(n,_) in classes.items()}
@@ -121,7 +122,8 @@ class Item:
     def _wrapped(self, a, part, start=None):
         x, affine = torch.from_numpy(a), None if part['affine'] is None else np.array(part['affine'])
         if affine is not None and start is not None: affine = slice_affine(affine, start)
-        return _kinds[part['kind']](x.float() if part['kind'] == 'image' else x, affine)
+        res = _kinds[part['kind']](x.float() if part['kind'] == 'image' else x, affine)
+        return with_absent(res, part.get('absent', []))
 
     @property
     def voxels(self)->dict: # of the first mask
@@ -246,7 +248,7 @@ class Signatures:
         if isinstance(source, (np.ndarray, Tensor)):
             affine = getattr(source, 'affine', None)
             return [*_array_signature(source), None if affine is None else affine.tolist()]
-        return [self.of(s) for s in source]
+        return [None if is_absent(s) else self.of(s) for s in source]
 
 def _array_signature(x): # Array or tensor of numbers
     "Its values, type and shape, for JSON"

@@ -9,6 +9,7 @@ __all__ = ['image_paths', 'image_geometry', 'check_headers', 'grid_in_words', 'c
 
 # %% ../../nbs/data/08_data_checks.ipynb #099d2073
 import os, warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from collections.abc import Callable, Iterable
@@ -22,9 +23,9 @@ from ..images.geometry import Geometry
 from ..images.files import ENDINGS
 from ..images.file_checks import ImageHeader
 from ..images.dicom_io import drawing_kind
-from ..images.image_io import first_frame, read_header, source_files
+from ..images.image_io import first_frame, read_header
 from ..images.rtstruct import Drawing
-from ..images.vision_core import MedBase, MedMask
+from ..images.vision_core import is_absent, MedBase, MedMask
 
 # %% ../../nbs/data/08_data_checks.ipynb #3dbe9716
 OPENABLE = (str, Path, L, list, np.ndarray, Tensor) # what `MedImage.create` takes
@@ -35,7 +36,7 @@ def image_paths(
 )->list: # of Paths
     "The paths in an item's source, [] if it is an array"
     if isinstance(o, (str, Path)): return [Path(o)]
-    return [Path(p) for p in o] if isinstance(o, (list, L)) else []
+    return [Path(p) for p in o if not is_absent(p)] if isinstance(o, (list, L)) else []
 
 # %% ../../nbs/data/08_data_checks.ipynb #4b8b7e3e
 def image_geometry(
@@ -57,7 +58,7 @@ def read_from_items(
     for i in range(len(items)):
         o = items.iloc[i] if hasattr(items, 'iloc') else items[i]
         try: res.append(get(o))
-        except (KeyError, AttributeError, TypeError, IndexError) as e:
+        except (KeyError, AttributeError, TypeError, IndexError, AssertionError) as e: # the last of `RegexLabeller`
             raise ValueError(f'{name} cannot be read from item {i}: {type(e).__name__}: {e}') from e
     return res
 
@@ -67,15 +68,22 @@ def _one_line(bad, n, what):
     more = f' ({len(bad)} of {n} items have such a fault)' if len(bad) > 1 else ''
     return f'{what}: {bad[0]}{more}'
 
+def _with_absent(o, headers):
+    "`headers` of the channels of `o`; those that are not there have one like the first's"
+    if not isinstance(o, (list, L)) or not any(map(is_absent, o)): return headers
+    if not headers: raise ValueError(f'none of the channels {list(o)} has a path: fill in or drop that row')
+    given = iter(headers)
+    return [replace(headers[0], channels=1) if is_absent(p) else next(given) for p in o]
+
 def _header_or_error(o, labels=False):
     "(headers, None) of the files of an item's source, or (None, one line on what is wrong)"
     if isinstance(o, Drawing):
         try: return [o.header()], None
         except (OSError, ValueError) as e: return None, str(e)
-    if not isinstance(o, OPENABLE):
+    if not isinstance(o, OPENABLE) or isinstance(o, str) and is_absent(o):
         return None, f'{o!r} is no path: fill in or drop that row' if pd.api.types.is_scalar(o) else (
             f'a {type(o).__name__} is no path: does a getter such as get_x=ColReader(…) fit the items?')
-    try: return [read_header(p, labels=labels) for p in image_paths(o)], None
+    try: return _with_absent(o, [read_header(p, labels=labels) for p in image_paths(o)]), None
     except (OSError, ValueError) as e: return None, str(e)
 
 def check_headers(

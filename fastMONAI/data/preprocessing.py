@@ -18,7 +18,7 @@ from torch import Tensor
 from fasttransform import Transform
 
 from ..images import geometry as _geometry
-from ..images.vision_core import MedBase, MedImage, MedMask
+from ..images.vision_core import absent_channels, MedBase, MedImage, MedMask, with_absent
 
 # %% ../../nbs/data/03_preprocessing.ipynb #b7c8fd41
 ImageItem = Tensor|tuple|list # A `MedImage`, a `MedMask`, a plain tensor, or images, masks and labels
@@ -49,7 +49,8 @@ def map_item(
 
 def _change(o, on_image, on_mask):
     if o.is_batch: raise ValueError(f'an item transform takes one item, not a batch: got {o}')
-    return on_mask(o) if isinstance(o, MedMask) else on_image(o)
+    if isinstance(o, MedMask): return on_mask(o)
+    return with_absent(on_image(o), absent_channels(o)) # a channel that is not there stays zeros
 
 # %% ../../nbs/data/03_preprocessing.ipynb #0c5c30b1
 def _json(v, name):
@@ -147,10 +148,19 @@ def _selected(x, masking_method):
         raise TypeError(f'masking_method must return a boolean tensor of shape {tuple(x.shape)}, not {keep!r}')
     return x[keep] if keep.any() else x
 
+def _together(img, f):
+    "`img` with `f` applied to all channels that are there at once, as float32"
+    x, absent = img.as_subclass(Tensor).float(), absent_channels(img)
+    if not absent: return img.new_grid(f(x), img.affine)
+    there = [i for i in range(len(x)) if i not in absent]
+    res = torch.zeros_like(x)
+    res[there] = f(x[there])
+    return img.new_grid(res, img.affine)
+
 def _by_channel(img, f, channel_wise=True):
     "`img` with `f` applied to each channel (1, *spatial), or to all channels at once, as float32"
-    x = img.as_subclass(Tensor).float()
-    return img.new_grid(torch.cat([f(c) for c in x.split(1)]) if channel_wise else f(x), img.affine)
+    if not channel_wise: return _together(img, f)
+    return img.new_grid(torch.cat([f(c) for c in img.as_subclass(Tensor).float().split(1)]), img.affine)
 
 def _standardised(x, values):
     "`x` minus the mean of `values` and divided by their standard deviation, which counts as 1 where all are equal"
@@ -192,12 +202,13 @@ class RescaleIntensity(MedTransform):
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise ValueError(f'percentiles must lie in 0 to 100, not {percentiles}')
 
-    def on_image(self, img:MedImage)->MedImage:
-        x, (out_lo, out_hi) = img.as_subclass(Tensor).float(), self.out_min_max
+    def on_image(self, img:MedImage)->MedImage: return _together(img, self._rescaled)
+    def _rescaled(self, x):
+        out_lo, out_hi = self.out_min_max
         if self.percentiles != (0, 100): x = x.clamp(*np.percentile(x.numpy(), self.percentiles).tolist())
         lo, hi = self.in_min_max or [o.item() for o in x.aminmax()]
         x = (x - lo) * ((out_hi - out_lo) / ((hi - lo) or 1)) + out_lo
-        return img.new_grid(x.clamp(out_lo, out_hi) if self.clip else x, img.affine)
+        return x.clamp(out_lo, out_hi) if self.clip else x
 
 def _range(v, name):
     v = tuple(np.asarray(v).tolist()) if np.ndim(v) == 1 else v
@@ -217,10 +228,9 @@ class NormalizeIntensity(MedTransform):
         self.nonzero, self.channel_wise, self.subtrahend, self.divisor = nonzero, channel_wise, subtrahend, divisor
 
     def on_image(self, img:MedImage)->MedImage:
-        x = img.as_subclass(Tensor).float()
-        parts = x.split(1) if self.channel_wise else [x]
-        subs, divs = (self._each(o, len(parts)) for o in (self.subtrahend, self.divisor))
-        return img.new_grid(torch.cat([self._normalised(*o) for o in zip(parts, subs, divs)]), img.affine)
+        n = len(img) if self.channel_wise else 1
+        each = zip(*(self._each(o, n) for o in (self.subtrahend, self.divisor)))
+        return _by_channel(img, lambda x: self._normalised(x, *next(each)), self.channel_wise)
 
     def _each(self, v, n):
         each = [v] * n if v is None or np.ndim(v) == 0 else list(v)
@@ -370,7 +380,9 @@ class CropForeground(MedTransform):
         images = [o for o in (x if isinstance(x, (tuple, list)) else [x]) if type(o) is Tensor
                   or isinstance(o, MedBase)]
         if not images: return map_item(x, None, None)
-        index = self._box(next((o for o in images if not isinstance(o, MedMask)), images[0]).as_subclass(Tensor))
+        first = next((o for o in images if not isinstance(o, MedMask)), images[0])
+        there = [i for i in range(len(first)) if i not in absent_channels(first)]
+        index = self._box(first.as_subclass(Tensor)[there])
         return x[index] if type(x) is Tensor else map_item(x, *[lambda o: o[index]]*2)
 
     def _box(self, x):

@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['first_image', 'RandomTransform', 'RandomIntensityScale', 'through_torchio', 'RandomAffine', 'side_pairs', 'swap_of',
-           'swap_labels', 'swap_channels', 'left_right_axis', 'mirrors', 'RandomFlip', 'RandomElasticDeformation',
-           'RandomNoise', 'RandomBlur', 'RandomBiasField', 'RandomGamma', 'RandomGhosting', 'RandomSpike',
-           'RandomMotion', 'RandomAnisotropy', 'RandomCutout', 'OneOf', 'check_transforms',
-           'random_transform_from_spec']
+           'swap_labels', 'swap_channels', 'left_right_axis', 'RandomFlip', 'RandomElasticDeformation', 'RandomNoise',
+           'RandomBlur', 'RandomBiasField', 'RandomGamma', 'RandomGhosting', 'RandomSpike', 'RandomMotion',
+           'RandomAnisotropy', 'RandomCutout', 'OneOf', 'check_transforms', 'random_transform_from_spec']
 
 # %% ../../nbs/data/06_vision_augmentation.ipynb #744959c2
 import math, re, warnings

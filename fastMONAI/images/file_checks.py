@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_TEXT_HEADER', 'MAX_LINE', 'MAX_WORD', 'MAX_EXTENSIONS', 'ImageError', 'regular_file', 'check_size',
-           'BoundedReader', 'ImageHeader', 'Payload', 'nrrd_payload', 'metaimage_payload', 'check_payload',
-           'check_nifti', 'check_png', 'check_jpeg', 'check_tiff']
+           'BoundedReader', 'ImageHeader', 'nrrd_payload', 'metaimage_payload', 'check_payload', 'check_nifti',
+           'check_png', 'check_jpeg', 'check_tiff']
 
 # %% ../../nbs/images/02_file_checks.ipynb #65876c91
 from dataclasses import dataclass, replace

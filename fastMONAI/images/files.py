@@ -5,7 +5,7 @@ an archive is unpacked within limits"""
 
 # %% auto #0
 __all__ = ['ENDINGS', 'MAX_JSON', 'suffix_of', 'stem_of', 'check_regular', 'open_regular', 'read_json', 'refuse_overwriting',
-           'sweep', 'writing', 'write_text', 'write_json', 'ArchiveError', 'unpack', 'fastmonai_home']
+           'write_text', 'write_json', 'ArchiveError', 'fastmonai_home']
 
 # %% ../../nbs/images/01_files.ipynb #de2e164b
 import bz2, ctypes, errno, gzip, io, json, lzma, math, os, re, shutil, stat, struct, sys, tarfile, tempfile, time

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
@@ -271,6 +272,31 @@ def _settled(x, labels, nonfinite):
         x = torch.from_numpy(settle_nonfinite('the array', x.cpu().numpy().copy(), nonfinite))
     return torch.from_numpy(settle_labels('the array', x.detach().cpu().numpy())).to(x.device) if labels else x
 
+# %% ../../nbs/images/06_vision_core.ipynb #f9085152
+def is_absent(
+    o:object, # One of the paths that `MedImage.create` is given
+)->bool:
+    "Whether `o` stands for a channel that a case lacks: None, NaN or an empty text"
+    return isinstance(o, str) and not o.strip() or bool(pd.api.types.is_scalar(o) and pd.isna(o))
+
+def absent_channels(
+    x:Tensor, # An item of `MedImage.create`
+)->list: # of their numbers
+    "The channels of `x` that were not there"
+    return x.__dict__.get('_absent', [])
+
+def with_absent(
+    x:'MedBase', # An item, (C, *spatial)
+    channels:list, # Those of it that are not there
+)->'MedBase': # of the same type
+    "`x` with zeros in these channels, which it knows from now on"
+    if not channels: return x
+    voxels = x.as_subclass(Tensor).clone()
+    voxels[channels] = 0
+    res = x.new_grid(voxels, x.affine)
+    res.__dict__['_absent'] = list(channels)
+    return res
+
 # %% ../../nbs/images/06_vision_core.ipynb #5e19f0c1
 class GridWarning(UserWarning):
     "An image or a channel lies on another grid than was expected"
@@ -278,19 +304,32 @@ class GridWarning(UserWarning):
 def _grid_words(x):
     return f"{'x'.join(map(str, x.shape[1:]))} voxels of {'x'.join(f'{s:.4g}' for s in x.spacing)} mm, {x.orientation}"
 
-def _read_channels(cls, paths, nonfinite, grids):
-    "Open `paths` and put their channels on the first one's grid"
+def _present(cls, paths, missing):
+    "Those of `paths` that are there; ValueError where there are none, or not all and `missing` is 'error'"
     if not paths: raise ValueError(f'{cls.__name__}.create was given an empty list; expected one path a channel')
-    parts = [cls.create(p, nonfinite=nonfinite) for p in paths]
+    present = [p for p in paths if not is_absent(p)]
+    if not present or missing == 'error' and len(present) < len(paths):
+        at = next(i for i,p in enumerate(paths) if is_absent(p))
+        raise ValueError(f'channel {at} of {paths} has no path: fill it in' +
+                         (", or allow missing='zero'" if present else ''))
+    return present
+
+def _read_channels(cls, paths, nonfinite, grids, missing='error'):
+    "Open `paths` and put their channels on the first one's grid"
+    present = _present(cls, paths, missing)
+    parts = [cls.create(p, nonfinite=nonfinite) for p in present]
     first, others = parts[0], parts[1:]
-    for p,o in zip(paths[1:], others):
+    for p,o in zip(present[1:], others):
         if o.geometry.close_to(first.geometry): continue
-        found = f'channel {p} ({_grid_words(o)}) lies on another grid than {paths[0]} ({_grid_words(first)})'
+        found = f'channel {p} ({_grid_words(o)}) lies on another grid than {present[0]} ({_grid_words(first)})'
         if grids == 'error' or o.n_spatial != first.n_spatial:
             raise ValueError(f"{found}: resample it first, or allow grids='resample'")
         warnings.warn(f'{found}: it is resampled onto the first', GridWarning, stacklevel=4)
     others = [o if o.geometry.close_to(first.geometry) else o.resample(first.geometry) for o in others]
-    return cls(torch.cat([o.as_subclass(Tensor) for o in parts[:1]+others]), first.affine)
+    voxels = iter([o.as_subclass(Tensor) for o in (first, *others)])
+    channels = [first.as_subclass(Tensor)[:1] if is_absent(p) else next(voxels) for p in paths]
+    starts = np.cumsum([0, *map(len, channels)]).tolist()
+    return with_absent(cls(torch.cat(channels), first.affine), [s for s,p in zip(starts, paths) if is_absent(p)])
 
 # %% ../../nbs/images/06_vision_core.ipynb #55c4c4fd
 def names_of(
@@ -350,17 +389,22 @@ class MedBase(GridTensor):
         channels:str|None=None, # Axis of an array's channels: 'first', 'last' or 'none'; None: as its shape tells
         nonfinite:str|float='error', # NaN and infinite voxels: 'error', 'keep', or a number to put in their place
         grids:str='resample', # Channels on differing grids: 'resample' onto the first with a warning, or 'error'
+        # A channel that is None, NaN or '' in a list of paths: 'error', or 'zero' on the first one's grid
+        missing:str='error',
     )->Self:
         """Open an image: (C, X, Y, Z) or (C, H, W), float32, with its affine; a mask's labels beyond 2**24 are int64.
         ImageError for a file that cannot be read as an image, ValueError for an array that is none, or whose last
         axis may be channels or slices, TypeError for what is neither path nor array"""
         if grids not in ('resample', 'error'): raise ValueError(f"grids must be 'resample' or 'error', not {grids!r}")
+        if missing not in ('zero', 'error'): raise ValueError(f"missing must be 'zero' or 'error', not {missing!r}")
         if isinstance(fn, cls) and fn.affine is not None: return fn
         if isinstance(fn, (str, Path)):
             x, geometry = (read_labels if cls._mode == 'nearest' else read_image)(fn, nonfinite=nonfinite)
             return _from_files(cls(torch.from_numpy(x), geometry.affine), [fn])
         if isinstance(fn, (np.ndarray, Tensor)): return cls._from_array(fn, affine, channels, nonfinite)
-        if isinstance(fn, (list, L)): return _from_files(_read_channels(cls, list(fn), nonfinite, grids), fn)
+        if isinstance(fn, (list, L)):
+            x = _read_channels(cls, list(fn), nonfinite, grids, missing)
+            return _from_files(x, [p for p in fn if not is_absent(p)])
         raise TypeError(f'{cls.__name__}.create got {fn!r}, a {type(fn).__name__}; expected a path, a list of paths, '
                         'an array or a tensor')
 

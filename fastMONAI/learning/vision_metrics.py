@@ -19,7 +19,7 @@ from concurrent.futures import BrokenExecutor, FIRST_COMPLETED, Future, wait
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
-from fastai.learner import Metric
+from fastai.learner import Learner, Metric
 from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric,
                            compute_hausdorff_distance, compute_surface_dice,
                            get_confusion_matrix)
@@ -156,6 +156,7 @@ def _dice(pred, targ, spacing):
 def calculate_dsc(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
     targ:Tensor|np.ndarray, # Mask of the same batch and spatial size
+    *,
     include_background:bool=False # Also a column for the background?
 ) -> Tensor: # (B, classes)
     "Dice similarity coefficient 2|P∩T| / (|P|+|T|) of every image and class (Dice 1945); both empty: 1, one empty: 0"
@@ -501,7 +502,9 @@ class AccumulatedDice(Metric):
 
     def reset(self): self._both = self._sizes = 0
 
-    def accumulate(self, learn):
+    def accumulate(self,
+        learn:Learner, # After a batch
+    ):
         "Add the batch's voxels"
         act, targ, _ = _batches(learn.pred, learn.yb[0])
         pred, n = _decode(act)
@@ -620,12 +623,16 @@ class SurfaceMetric(Metric):
 
     def reset(self): self._jobs.clear()
 
-    def is_due(self, learn):
+    def is_due(self,
+        learn:Learner, # In an epoch
+    ):
         "Does the epoch that `learn` is in get a value? `learn.validate()`, which makes no bar of epochs, always does"
         last = learn.epoch + 1
         return not learn.create_mbar or (self.every is not None and (last % self.every == 0 or last == learn.n_epoch))
 
-    def accumulate(self, learn):
+    def accumulate(self,
+        learn:Learner, # After a batch
+    ):
         "Pass the batch's images on, if a value is due"
         if not self.is_due(learn): return
         act, targ, spacing = _batches(learn.pred, learn.yb[0])

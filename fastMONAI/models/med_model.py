@@ -180,7 +180,7 @@ def image_opener(
 )->tuple[int,dict]: # index, and keywords of `MedImage.create`
     "The transform that opens an image; ValueError if none does"
     for i,t in enumerate(tfms):
-        if isinstance(t, OpenItem): return i, dict(nonfinite=t.nonfinite, grids=getattr(t, 'grids', 'resample'))
+        if isinstance(t, OpenItem): return i, t.keywords
         if getattr(t, '__self__', None) is MedImage: return i, {}
     raise ValueError('the images of this Learner are not opened as MedImage: use MedDataBlock or MedImageDataLoaders')
 
