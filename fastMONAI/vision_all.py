@@ -36,9 +36,11 @@ from .data.data_checks import *
 from .data.prepared import *
 from .data.vision_show import *
 from .data.vision_data import *
+from .data.dicom_table import *
+from .data.target_scale import *
+from .data.training_facts import *
 from .data.sources import *
 from .data.dataset_check import *
-from .data.dicom_table import *
 from .learning.networks import *
 from .learning.vision_loss import *
 from .learning.vision_metrics import *

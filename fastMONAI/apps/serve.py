@@ -117,6 +117,7 @@ class _Case:
     affine:np.ndarray # (4, 4) of both
     overlays:list = field(default_factory=list) # (labels (*spatial), their RGBA from 0 to 1) of each label map
     table:pd.DataFrame = None # what was found
+    warnings:list = field(default_factory=list) # what is unlike the training images, a line each
     files:dict = field(default_factory=dict) # {name: path} to download
     folder:tempfile.TemporaryDirectory = None # where these are
     token:str = field(default_factory=lambda: secrets.token_urlsafe(16)) # in the address of a download
@@ -169,7 +170,8 @@ def _overlays(prediction):
     more = label_colors(max(int(x.max()), len(rgba)))[len(rgba):]
     return [(x[0], np.concatenate([np.zeros((1,4)), rgba[1:], more]))]
 
-def _case(name, image, prediction, table): return _Case(name, _grey(image), image.affine, _overlays(prediction), table)
+def _case(name, image, prediction, table):
+    return _Case(name, _grey(image), image.affine, _overlays(prediction), table, list(prediction.warnings))
 
 # %% ../../nbs/apps/01_serve.ipynb #8d9a906a
 # number, and what lies to the left, right, top and bottom
@@ -202,7 +204,9 @@ def _table_html(case):
                     f'download>{html.escape(n)}</a>' for n in case.files)
     table = case.table.to_html(index=False, border=0, classes='fm-table', justify='left',
                                float_format=lambda v: f'{v:,.4g}' if abs(v) < 1e3 else f'{v:,.0f}')
-    return (f'<div class="fm-found"><h3>{html.escape(case.name)}</h3>{table}<div '
+    told = ''.join(f'<p class="fm-warning" role="alert">Unlike the training images: {html.escape(o)}.</p>'
+                   for o in case.warnings)
+    return (f'<div class="fm-found"><h3>{html.escape(case.name)}</h3>{told}{table}<div '
             f'class="fm-downloads">{links}</div></div>')
 
 # %% ../../nbs/apps/01_serve.ipynb #c0bfca27
@@ -211,6 +215,7 @@ def _table(prediction):
     if prediction.task == 'segmentation': return prediction.volumes
     kind = 'value' if prediction.task == 'regression' else 'probability'
     res = pd.DataFrame({'name': list(prediction.values), kind: list(prediction.values.values())})
+    if any(prediction.units): res['unit'] = prediction.units
     return res.sort_values(kind, ascending=False) if prediction.task == 'classification' else res
 
 def _write_files(folder, stem, prediction, table):
@@ -404,7 +409,9 @@ _css = '''
     vertical-align: -2px; border: 1px solid #8888}
 .fm-error {color: #b00020; background: #fdecef; border-left: 4px solid #b00020;
     padding: 8px 12px; overflow-wrap: anywhere}
-.fm-found h3 {overflow-wrap: anywhere} .fm-table {width: 100%} .fm-table td:last-child {text-align: right}
+.fm-found h3 {overflow-wrap: anywhere} 
+.fm-warning {border-left: 4px solid #d97706; padding-left: .6em}
+.fm-table {width: 100%} .fm-table td:last-child {text-align: right}
 .fm-downloads {display: flex; flex-direction: column; gap: 6px; margin-top: 12px}
 .fm-download {padding: 8px 12px; border: 1px solid #8886; border-radius: 6px; overflow-wrap: anywhere}
 '''

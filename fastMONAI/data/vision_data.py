@@ -314,7 +314,8 @@ class MedDataBlock(DataBlock):
         getter = self.getters[i]
         get = getter.fs if isinstance(getter, Pipeline) else L(getter)
         opens = [_med_class(t) for t in self.type_tfms[i]]
-        if not any(opens): return get + self.type_tfms[i]
+        if not any(opens): # each loaders' own: they measure their targets
+            return get + L(copy(t) if isinstance(t, RegressionSetup) else t for t in self.type_tfms[i])
         is_mask = i >= self.n_inp and issubclass(next(filter(None, opens)), MedMask)
         if is_mask: get = L(PairReader(getter, self.getters[image_at]))
         image = partial(OpenItem, grids=self.grids, missing=self.missing)

@@ -69,6 +69,17 @@ def open_regular(
     file.close()
     raise error(f'{path}: is no regular file any more')
 
+# %% ../../nbs/images/01_files.ipynb #43ffba8a
+def each_once(
+    pairs:list, # (name, value) of a JSON object, as `json.loads` gives them to its `object_pairs_hook`
+)->dict:
+    "The object; ValueError for a name that is given twice, as nobody knows which value is meant"
+    d = dict(pairs)
+    if len(d) < len(pairs):
+        names = [k for k,_ in pairs]
+        raise ValueError(f'it names {next(k for k in names if names.count(k) > 1)[:50]!r} twice')
+    return d
+
 # %% ../../nbs/images/01_files.ipynb #d4ea9a85
 MAX_JSON = 50_000_000 # bytes
 
@@ -82,7 +93,7 @@ def read_json(
     "What a JSON file holds; FileNotFoundError if none is there, `error` if it is no regular file, too large or damaged"
     with open_regular(path, error) as f: data = f.read(max_bytes + 1)
     if len(data) > max_bytes: raise error(f'{path}: {os.stat(path).st_size:,} bytes, expected at most {max_bytes:,}')
-    try: d = json.loads(data.decode('utf-8-sig'))
+    try: d = json.loads(data.decode('utf-8-sig'), object_pairs_hook=each_once)
     except (ValueError, RecursionError) as e: # of UTF-8, of JSON, and of numbers with thousands of digits
         raise error(f'{path}: is not JSON, or is damaged ({" ".join(str(e).split())[:100]})') from None
     if isinstance(d, kind): return d
@@ -293,8 +304,12 @@ def write_json(
     path:str|os.PathLike, # its folder is made if needed
     d:object, # what JSON can hold
 )->Path: # `path`
-    "Write JSON, whole or not at all; TypeError for what JSON cannot hold"
-    return write_text(path, json.dumps(d, indent=2, ensure_ascii=False) + '\n')
+    "Write JSON, whole or not at all; TypeError for what JSON cannot hold, ValueError for NaN and infinity"
+    try: text = json.dumps(d, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as e: # also of what holds itself
+        raise ValueError(f'{path}: is not written, as JSON has no number for NaN or infinity: give null or a text ({e})'
+                         ) from None
+    return write_text(path, text + '\n')
 
 # %% ../../nbs/images/01_files.ipynb #c2ddaedc
 def points_outside(

@@ -29,6 +29,7 @@ from ..data.vision_augmentation import RandomTransform
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
 from ..data.vision_data import TASKS, patches_of, task_of
+from ..data.target_scale import check_scale, target_scale_of, unscaled
 from ..learning.networks import first_output, unwrapped
 from ..learning.vision_loss import activation_of, is_exclusive
 from ..learning.sliding_window import sliding_window
@@ -77,11 +78,14 @@ class MedModel:
     training:dict = field(default_factory=dict) # what it was trained on, and how
     info:dict = field(default_factory=dict) # see `INFO`
     versions:dict = field(default_factory=dict) # of the libraries
+    # of a regression trained on scaled targets: {'mean', 'std', 'unit'}, lists with a value for each target
+    scale:dict|None = None
     source:str|None = None # 'user/name@commit' where it came from a repository; no part of a file
 
     def __post_init__(self):
         self._check_numbers()
         self._check_words()
+        self._check_scale()
         self.colors = _colors(len(self.classes), self.task, self.exclusive) if self.colors is None else self.colors
         if len(self.colors) != len(self.classes):
             raise ValueError(f'{len(self.colors)} colours for {len(self.classes)} classes')
@@ -95,6 +99,15 @@ class MedModel:
             raise ValueError(f'classes are names, at least one, not {str(self.classes)[:100]}')
         if len(self.classes) > MAX_CLASSES:
             raise ValueError(f'{len(self.classes):,} classes, and a mask holds at most {MAX_CLASSES:,} labels')
+
+    def _check_scale(self):
+        if self.scale is None: return
+        if self.task != 'regression': raise ValueError(f'a scale is for the targets of a regression, not {self.task}')
+        check_scale(self.scale, len(self.classes))
+
+    @property
+    def units(self)->list[str]: # of the targets of a regression; '' where it is not known
+        return list(self.scale['unit']) if self.scale else ['']*len(self.classes)
 
     def _check_numbers(self):
         if not is_number(self.fill): raise ValueError(f'fill must be a number, not {_shown(self.fill)}')
@@ -157,7 +170,8 @@ class MedModel:
     def activate(self,
         logits:Tensor, # (B, K, …)
     )->Tensor: # of the same shape
-        "Probabilities from the network's output; values of a regression stay as they are"
+        "Probabilities from the network's output; values of a regression in the user's unit"
+        if self.scale is not None: return unscaled(logits, self.scale)
         if self.activation is None: return logits
         logits = logits/self.temperature
         return logits.softmax(1) if self.activation == 'softmax' and logits.shape[1] > 1 else logits.sigmoid()
@@ -283,4 +297,4 @@ def model_of(
     return MedModel(network, task, channels, len(seen), _classes(dls, task, tls[-1].tfms.fs, n), preprocessing,
                     _activation(o.loss_func), task != 'segmentation' or n == 1 or is_exclusive(o.loss_func),
                     patch_size=None if size is None else seen, opening=opening,
-                    fill=float(getattr(patches, 'fill', 0.)))
+                    fill=float(getattr(patches, 'fill', 0.)), scale=getattr(target_scale_of(dls), 'scale', None))

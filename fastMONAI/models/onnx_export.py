@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..images.geometry import per_axis
-from ..images.files import refuse_overwriting, writing
+from ..images.files import each_once, refuse_overwriting, writing
 from ..learning.networks import unwrapped
 from ..learning.vision_learner import Learner
 from ..learning.networks import first_output
@@ -31,8 +31,12 @@ class _Output(nn.Module):
             model.activation if probabilities else None,
             model.temperature,
         )
+        if model.scale is not None:
+            for k in ('mean', 'std'): self.register_buffer(k, torch.tensor(model.scale[k], device=model.device))
+        self.scaled = model.scale is not None
     def forward(self, image:torch.Tensor)->torch.Tensor: # (B, channels, *spatial)
         y = first_output(self.network(image))
+        if self.scaled: return y*self.std + self.mean
         if self.activation is None: return y
         if self.temperature != 1: y = y/self.temperature
         return y.softmax(1) if self.activation == 'softmax' and y.shape[1] > 1 else y.sigmoid()
@@ -81,7 +85,8 @@ _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):
     "The model in JSON, without its network"
-    return model_to_json(model) | dict(format_version=_FORMAT_VERSION, probabilities=probabilities,
+    scale = model.scale and dict(model.scale, mean=[0.]*len(model.classes), std=[1.]*len(model.classes)) # done within
+    return model_to_json(model) | dict(scale=scale, format_version=_FORMAT_VERSION, probabilities=probabilities,
                                   size=None if free else size)
 
 def _properties(d):
@@ -240,7 +245,7 @@ def _read_description(path):
                          'MedModel(OnnxNetwork(path), task, …)')
     if len(text) > MAX_CONFIG:
         raise ModelError(f'{path}: its metadata has {len(text):,} characters, expected at most {MAX_CONFIG:,}')
-    try: d = json.loads(text)
+    try: d = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError): # of JSON, and of numbers with thousands of digits
         raise ModelError(f'{path}: its metadata is not JSON, or is damaged: expected what to_onnx writes under '
                          'fastmonai; write the file again') from None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..images.geometry import to_labels
+from ..data.target_scale import unscaled
 from ..learning.vision_metrics import calculate_dsc
 from ..learning.vision_learner import Learner
 from .med_model import MedModel, model_of
@@ -73,4 +74,6 @@ def validation_metrics(
                  for x,y in items])
     p, y = np.stack(p), np.stack(y).astype(float)
     if model.task == 'classification': y = y[:,0].astype(int)
-    return _number_metrics(model, p, y) if model.task == 'regression' else _class_metrics(model, p, y)
+    if model.task != 'regression': return _class_metrics(model, p, y)
+    if model.scale is not None: y = unscaled(torch.from_numpy(y), model.scale).numpy()
+    return _number_metrics(model, p, y)

@@ -8,6 +8,7 @@ __all__ = ['MAX_CONFIG', 'card_metadata', 'model_card', 'save_model', 'model_fil
 # %% ../../nbs/models/02_sharing.ipynb #4e4564f9
 import hashlib, math, os, re, stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from html import escape
 from importlib.metadata import version
@@ -32,6 +33,8 @@ from ..images.image_io import read_header
 from ..data.preprocessing import transforms_from_specs, transforms_to_specs
 from ..data.postprocessing import PostProcessing
 from ..data.data_checks import image_paths
+from ..data.target_scale import target_scale_of
+from ..data.training_facts import check_facts, training_facts
 from ..learning.networks import build_network, network_spec, unwrapped
 from ..learning.vision_loss import CustomLoss
 from ..learning.vision_learner import Learner
@@ -44,9 +47,22 @@ def _headers(tls, n=200):
     "Headers of at most `n` images"
     fs = list(tls.tfms.fs)
     get, items = Pipeline(fs[:image_opener(fs)[0]]), tls.items
-    picked = np.unique(np.linspace(0, len(items)-1, min(n, len(items))).astype(int)) if len(items) else []
-    paths = [image_paths(get(items.iloc[i] if hasattr(items, 'iloc') else items[i])) for i in picked]
+    paths = [image_paths(get(items.iloc[i] if hasattr(items, 'iloc') else items[i]))
+             for i in _picked(len(items), n)]
     return [read_header(p[0]) for p in paths if p]
+
+def _picked(n_items, most):
+    return np.unique(np.linspace(0, n_items-1, min(most, n_items)).astype(int)) if n_items else []
+
+def _seen(dls, headers):
+    "What the training images are like: of at most 24 volumes or 100 pictures the voxels"
+    images, labels = dls.train_ds.tls[0], None
+    fs, items = list(images.tfms.fs), images.items
+    opens = Pipeline(fs[:image_opener(fs)[0]+1])
+    def opened(i): return opens(items.iloc[i] if hasattr(items, 'iloc') else items[i])
+    picked = _picked(len(items), 24 if len(items) and opened(0).n_spatial == 3 else 100)
+    if task_of(dls) == 'classification': labels = [int(dls.train_ds.tls[-1][int(i)]) for i in picked]
+    return training_facts([h.geometry for h in headers], (opened(i) for i in picked), labels)
 
 def _fingerprint(learn):
     "Plain facts of a training"
@@ -54,6 +70,7 @@ def _fingerprint(learn):
     res = dict(n_train=len(dls.train_ds), n_valid=len(dls.valid_ds), batch_size=dls.train.bs,
                epochs=learn.n_epoch if learn.opt else 0, loss=_loss_name(learn.loss_func))
     headers = _headers(dls.train_ds.tls[0])
+    with suppress(OSError, ValueError): res['seen'] = _seen(dls, headers) # files may be gone by now
     if not headers: return res
     spacing, shape = (np.array([getattr(h.geometry, n) for h in headers]) for n in ('spacing', 'shape'))
     return res | dict(spacing_mm={n: f(spacing, 0).round(4).tolist() for n,f in _spread.items()},
@@ -112,11 +129,13 @@ def card_metadata(
 
 # %% ../../nbs/models/02_sharing.ipynb #2edcb223
 def _metric_table(model):
+    unit = {c: f' {escape(u)}'.rstrip() for c,u in zip(model.classes, model.units)}
     lines = ['| metric | of | value | 95 % interval |', '| --- | --- | --- | --- |']
     for name,by in model.metrics.items():
         for c,v in by.items():
-            interval = '' if v.get('low') is None else f"{v['low']:.3f} to {v['high']:.3f}"
-            value = f"{v['value']:.3f}" if is_number(v['value']) else 'not defined'
+            of = unit.get(c, '') # of an error; a share has none
+            interval = '' if v.get('low') is None else f"{v['low']:.3f} to {v['high']:.3f}{of}"
+            value = f"{v['value']:.3f}{of}" if is_number(v['value']) else 'not defined'
             lines.append(f"| {name} | {c} | {value} | {interval} |")
     return '\n'.join(lines)
 
@@ -132,6 +151,10 @@ def _facts(model):
         if key in t: words.append(f'{what}: ' + ', '.join(f"{n} {_times(t[key][n])}" for n in _spread) + '.')
     if t.get('orientations'):
         words.append('Orientations: ' + ', '.join(f'{k} ({v})' for k,v in t['orientations'].items()) + '.')
+    ranges = [c['range'] for c in t.get('seen', {}).get('channels', []) if c is not None and c['range'] is not None]
+    if ranges:
+        words.append('Intensities (percentiles 0.5 to 99.5, all images): '
+                     + ', '.join(f'{low:g} to {high:g}' for low,high,*_ in ranges) + '.')
     return '\n\n'.join(words) or 'Not known.'
 
 def _input_words(model):
@@ -142,6 +165,12 @@ def _input_words(model):
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
+    if model.scale is not None:
+        rows = zip(model.classes, model.units, model.scale['mean'], model.scale['std'])
+        return '\n'.join(['| number | name | unit | mean in training | standard deviation |',
+                          '| --- | --- | --- | --- | --- |',
+                          *(f'| {i} | {escape(c)} | {escape(u)} | {m:.4g} | {s:.4g} |'
+                            for i,(c,u,m,s) in enumerate(rows))])
     return '\n'.join([f'| {head} | name |', '| --- | --- |',
                       *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
 
@@ -302,7 +331,9 @@ def _write(model, folder):
 MAX_CONFIG = 5_000_000 # bytes
 _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int,
               activation=(str, type(None)), exclusive=bool, fill=(float, int), temperature=(float, int),
-              patch_size=(list, type(None)), opening=dict, metrics=dict, training=dict, info=dict, versions=dict)
+              patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict, metrics=dict, training=dict,
+              info=dict, versions=dict)
+_later = dict(fill=0., scale=None) # of models that were saved before there were these
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
 
 
@@ -363,7 +394,7 @@ def read_config(
     "The configuration, in JSON of this version; FileNotFoundError, or ModelError for what is none"
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     d = read_json(path, error=ModelError, max_bytes=MAX_CONFIG)
-    d.setdefault('fill', 0.) # of models that were saved before there was one
+    d = _later | d
     if d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
     if d.get('format_version') != FORMAT_VERSION:
         raise ModelError(f'{path}: its format has version {str(d.get("format_version"))[:50]}, and this fastMONAI '
@@ -413,6 +444,7 @@ def _check_details(d):
         odd = next((n for n in _numbers(d[key]) if n == n and not -1e9 <= n <= 1e9), None)
         if odd is not None: raise ValueError(f'{key} has a number over 1,000,000,000: {odd:.3g}'
                                              if isinstance(odd, float) else f'{key} has a number over 1,000,000,000')
+    check_facts(d['training'].get('seen', {}), d['ndim'])
     _check_info(d['info'])
 
 # %% ../../nbs/models/02_sharing.ipynb #92f931e9
@@ -423,7 +455,7 @@ def model_from_json(
     d:dict, # what `model_to_json` gave
 )->MedModel:
     "The model that JSON describes; ValueError or TypeError for anything else"
-    d = {'fill': 0.} | d
+    d = _later | d
     check_types(d, _types)
     _check_details(d)
     plain = {k: d[k] for k in _plain_fields}
@@ -554,4 +586,9 @@ def to_learner(
     if before != after:
         warnings.warn(f'the model was trained on images prepared by {before}, and these loaders prepare them by '
                       f'{after}', stacklevel=2)
+    theirs = getattr(target_scale_of(dls), 'scale', None)
+    if model.scale != theirs and n == now:
+        warnings.warn(f'the model was trained on targets scaled by {model.scale}, and these loaders scale them by '
+                      f'{theirs}: its answers are off until it is trained, or give ScaledRegressionBlock the model\'s '
+                      'mean and std', stacklevel=2)
     return learn

@@ -107,7 +107,7 @@ def _model_signature(models):
             if v.numel(): h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         steps = transforms_to_specs([*m.preprocessing, *m.postprocessing])
         parts = [m.task, m.channels, steps, m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.fill,
-                 m.opening]
+                 m.opening, m.scale]
         h.update(json.dumps([_words(m.network), *parts]).encode())
     return h.hexdigest()
 
@@ -286,6 +286,13 @@ def _alone_in(out):
         shutil.rmtree(home/'writing', ignore_errors=True)
         lock.release()
 
+# %% ../../nbs/results/01_prediction_folder.ipynb #b00489e8
+def _check_folder(out):
+    "ValueError where `out`, or what it lies in, is a file"
+    there = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir():
+        raise ValueError(f'{there}: is no folder, and predictions are written into one: name another')
+
 # %% ../../nbs/results/01_prediction_folder.ipynb #cd930088
 def _results(out):
     """What an earlier run wrote into `out`, and what it kept there: no images, where they lie in the folder of the
@@ -362,14 +369,19 @@ def _found_in(row):
         values, kind = row.get('values') or {}, '' if row.get('task') == 'regression' else '_probability'
         if 'label' in row: res = dict(label='; '.join(listify(row['label'])))
         else: res = {}
-        res |= {f'{k}{kind}': v for k,v in values.items()}
+        units = row.get('units') or {}
+        unit = {k: '_' + '_'.join(units[k].split()) for k in values if units.get(k)}
+        res |= {f'{k}{unit.get(k, kind) if not k.endswith(unit.get(k, " ")) else ""}': v for k,v in values.items()}
     return res | {f'uncertainty_{k}': v for k,v in (row.get('uncertainty') or {}).items()}
+
+_COLUMNS = 'case', 'file', 'warnings', 'error'
 
 def _put_table(rows, out):
     "Write `predictions.csv`, a row a case; words on what was kept"
-    found = [{f'{k}_value' if k in ('case', 'file', 'error') else k: v for k,v in _found_in(r).items()} for r in rows]
-    columns = list(dict.fromkeys(['case', 'file', *(k for f in found for k in f), 'error']))
-    said = [dict(case=r['case'], file=r['file'], error=r.get('error', '')) | f for r,f in zip(rows, found)]
+    found = [{f'{k}_value' if k in _COLUMNS else k: v for k,v in _found_in(r).items()} for r in rows]
+    columns = list(dict.fromkeys(['case', 'file', *(k for f in found for k in f), 'warnings', 'error']))
+    said = [dict(case=r['case'], file=r['file'], error=r.get('error', ''),
+                 warnings='; '.join(r.get('warnings', ()))) | f for r,f in zip(rows, found)]
     def write(folder):
         table = pd.DataFrame(said, columns=columns) # of a file whose name is no UTF-8 as \udce9, as in its JSON
         table.to_csv(folder/'predictions.csv', index=False, errors='backslashreplace')
@@ -422,6 +434,7 @@ def predict_folder(
     if unknown := set(options) - set(_OPTIONS):
         raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
     models, out = members(model), Path(out)
+    _check_folder(out)
     masks, named = models[0].task == 'segmentation', models[0].task == 'segmentation' and models[0].exclusive
     endings = _endings(ending, masks)
     cases = _cases(source, models[0].channels, _results(out))

@@ -6,7 +6,7 @@
 __all__ = ['Prediction', 'inference']
 
 # %% ../../nbs/results/00_vision_inference.ipynb #93d9c049
-import os
+import os, shutil, tempfile, warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,16 +26,17 @@ from ..images.files import refuse_overwriting, write_json
 from ..images.geometry import Geometry, per_axis, restore_labels, to_labels
 from ..images.image_io import source_files
 from ..data.postprocessing import PostProcessing
-from ..data.preprocessing import BraTSMaskConverter, transforms_to_specs
+from ..data.preprocessing import BraTSMaskConverter, Reorder, transforms_to_specs
 from ..models.med_model import MedModel, model_of
 from ..models.sharing import load_model
 from ..learning.sliding_window import sliding_window
-from ..learning.training_step import autocast, candidate_precisions
+from ..learning.training_step import autocast, device_precision
 from ..data.vision_augmentation import mirrors, swap_channels
 from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy
 from ..images.vision_core import MedBase, MedImage, MedMask
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
+from ..data.training_facts import unlike_training, warn_unlike
 from ..images.vision_plot import show_mask_overlay
 
 # %% ../../nbs/results/00_vision_inference.ipynb #b4bed385
@@ -85,10 +86,7 @@ class _Members:
 # %% ../../nbs/results/00_vision_inference.ipynb #2009d903
 def _precision(precision, model):
     "'bf16', 'fp16' or None, of what `inference` is given"
-    if precision == 'auto': return candidate_precisions(model.device, regression=model.task == 'regression')[0]
-    if precision not in (None, 'bf16', 'fp16'):
-        raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or None, not {precision!r}")
-    return precision
+    return device_precision(model.device, precision, regression=model.task == 'regression')
 
 # %% ../../nbs/results/00_vision_inference.ipynb #eb45cd74
 def input_files(
@@ -122,6 +120,16 @@ def refuse_inputs(
     if any(os.path.lexists(o) for o in outs): refuse_overwriting(outs, [input_files(o) for o in items])
 
 # %% ../../nbs/results/00_vision_inference.ipynb #4f41e4bb
+def _put_names(path, classes, colors):
+    "Write names and colours of labels beside the mask at `path`; files of others stay, with a warning"
+    with tempfile.TemporaryDirectory() as folder:
+        for new in write_label_names(Path(folder)/path.name, classes, colors):
+            to = path.with_name(new.name)
+            if not os.path.lexists(to): shutil.copyfile(new, to)
+            elif not to.is_file() or to.read_bytes() != new.read_bytes():
+                warnings.warn(f'{to}: is there with other names and stays: those of the labels of {path.name} are not '
+                              'written; write_label_names replaces them', stacklevel=4)
+
 @dataclass
 class Prediction:
     "What a model says of an image"
@@ -137,6 +145,9 @@ class Prediction:
     uncertainty:dict = field(default_factory=dict)
     source:str|None = None # the file, if there is one; of several channels the first
     inputs:list = field(default_factory=list) # all of them, one a channel
+    units:list = field(default_factory=list) # of the values of a regression, '' where it is not known
+    # what is unlike the training images, a line each; see `UnlikeTrainingWarning`
+    warnings:list = field(default_factory=list)
 
     @property
     def label(self)->str|list|None:
@@ -162,16 +173,19 @@ class Prediction:
     def save(self,
         # A mask: `.nii`, `.nii.gz`, `.nrrd`, `.mha`, `.mhd`, of a DICOM series `.dcm`; else: `.json`
         path:str|os.PathLike,
-        names:bool=True, # Write the labels' names and colours beside a mask? (A DICOM file holds them itself)
+        *,
+        # Write the labels' names and colours beside a mask? Other files of their names stay. (DICOM holds them itself)
+        names:bool=True,
     )->Path:
         """Write the mask, or what was found. Raises `ValueError` where that would overwrite a file that it was made
         from."""
         refuse_inputs(written_files(path), [self.source, *self.inputs])
         if self.labels is None: return write_json(path, self.summary())
-        if Path(path).suffix == '.dcm': return write_seg(path, self.labels, self.source, self.classes, self.colors)
+        if Path(path).suffix.lower() == '.dcm':
+            return write_seg(path, self.labels, self.source, self.classes, self.colors)
         one_file = self.source is not None and Path(self.source).is_file()
         path = self.labels.save(path, like=self.source if one_file else None)
-        if names and len(self.labels) == 1: write_label_names(path, self.classes, self.colors)
+        if names and len(self.labels) == 1: _put_names(path, self.classes, self.colors)
         return path
 
     def summary(self)->dict:
@@ -179,6 +193,8 @@ class Prediction:
         res = dict(task=self.task, label=self.label) if self.label is not None else dict(task=self.task)
         scores = {k: v for k,v in self.uncertainty.items() if isinstance(v, float)}
         res |= dict(values=self.values) if self.labels is None else dict(volumes=self.volumes.to_dict('records'))
+        if any(self.units): res['units'] = dict(zip(self.classes, self.units))
+        if self.warnings: res['warnings'] = list(self.warnings)
         return res | (dict(uncertainty=scores) if scores else {})
 
     def show(self,
@@ -192,7 +208,7 @@ class Prediction:
             raise ValueError('this prediction was made from an array: give show the image to draw it over')
         image = MedImage.create(self.source if image is None else image)
         if self.labels is None:
-            said = zip(self.values.items(), getattr(self, 'units', None) or ['']*len(self.classes))
+            said = zip(self.values.items(), self.units or ['']*len(self.classes))
             words = ', '.join(f'{k}: {v:.3g} {u}'.rstrip() for (k,v),u in said)
             ax = image.show(convention=convention, **kwargs)
             if 'title' not in kwargs: ax.set_title('\n'.join(filter(None, (ax.get_title(), words))), fontsize=10)
@@ -267,7 +283,7 @@ def members(
     if not models: raise ValueError('inference needs a model')
     first = models[0]
     for m in models[1:]:
-        for what in ('task', 'classes', 'channels', 'ndim', 'exclusive'):
+        for what in ('task', 'classes', 'channels', 'ndim', 'exclusive', 'units'):
             if (a := getattr(first, what)) == (b := getattr(m, what)): continue
             raise ValueError(f'models of an ensemble differ in {what}: {a!r} and {b!r}')
     for m in models: m.network.eval()
@@ -313,6 +329,18 @@ def _predicted(predict, image, patch_size, options):
         total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
     return total/len(models), image.geometry
 
+# %% ../../nbs/results/00_vision_inference.ipynb #809db118
+def _unlike(models, image):
+    "What is unlike the training images, as the first of `models` knows them"
+    known = next((m for m in models if m.training.get('seen')), None)
+    if known is None: return []
+    res, seen = unlike_training(image, known.training['seen']), known.training.get('orientations')
+    turned = image.n_spatial == 3 and isinstance(seen, dict) and image.orientation not in seen
+    if turned and not any(isinstance(t, Reorder) for t in known.preprocessing):
+        res.append(f'its axes run to {image.orientation}, those of the training images to {", ".join(map(str, seen))}, '
+                   'and the model does not reorder them')
+    return res
+
 # %% ../../nbs/results/00_vision_inference.ipynb #87f2cc11
 def inference(
     # A `Learner`, a `MedModel`, the folder that `save_model` wrote, or a list of these: an ensemble
@@ -335,19 +363,22 @@ def inference(
     batch_size:int=2, # Windows at a time
     progress:bool=False, # Show a progress bar?
 )->Prediction: # On the image's own grid
-    """Predict one image, on its own grid. Raises `ValueError`, before any work, where `save_path` is a file of the
-    image, and after it where the network answers NaN."""
+    """Predict one image, on its own grid. An image unlike the training's is predicted with an
+    `UnlikeTrainingWarning`. Raises `ValueError`, before any work, where `save_path` is a file of the image, and after
+    it where the network answers NaN."""
     paths, inputs = image_paths(file), paths_of(file)
     if save_path is not None: refuse_inputs(written_files(save_path), [inputs])
     models = members(model)
     first, image = models[0], MedImage.create(file, **models[0].opening)
+    findings = _unlike(models, image)
+    warn_unlike(', '.join(map(str, paths or inputs)) or 'the image', findings)
     several = uncertainty and first.task != 'regression' and (len(models) > 1 or tta is not False)
     predict = _Members(models, tta, _precision(precision, first), several,
                        ', '.join(map(str, paths)) or 'the image')
     values, seen = _predicted(predict, image, patch_size,
                               dict(overlap=overlap, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
-                       inputs=inputs)
+                       inputs=inputs, units=first.units if first.task == 'regression' else [], warnings=findings)
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
     if save_path is not None: found.save(save_path)
     return found
