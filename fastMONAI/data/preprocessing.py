@@ -127,14 +127,28 @@ class Resample(MedTransform):
     "Bring image and mask to voxels of `spacing`: linear for images, nearest neighbour for masks"
     def __init__(self,
         spacing:float|list, # mm: a number, or one for each axis
+        *,
+        anchor:str='centre', # The image's 'centre' stays where it is; 'monai': the grid of MONAI's `Spacing`
     ):
         super().__init__()
-        self.spacing = positive_numbers(spacing, 'spacing')
+        if anchor not in ('centre', 'monai'): raise ValueError(f"anchor is 'centre' or 'monai', not {anchor!r}")
+        self.spacing, self.anchor = positive_numbers(spacing, 'spacing'), anchor
+    @property
+    def args(self)->dict: return super().args if self.anchor != 'centre' else dict(spacing=self.spacing)
+    def _grid(self, old):
+        "The grid to resample the grid `old` to"
+        if self.anchor == 'centre' or old.ndim == 2: return old.resample(self.spacing)
+        from monai.data.utils import compute_shape_offset, zoom_affine
+        spacing = np.array(_geometry.per_axis(self.spacing, 3, 'spacing'))
+        affine = zoom_affine(old.affine, spacing, diagonal=False)
+        shape, affine[:3,3] = compute_shape_offset(old.shape, old.affine, affine)
+        return _geometry.Geometry(shape.tolist(), affine)
+
     def on_image(self, img:MedImage)->MedImage:
         as_is = np.ndim(self.spacing) == 0 or len(self.spacing) == img.n_spatial
         return img if as_is and np.allclose(img.geometry.spacing, self.spacing, rtol=1e-6,
-                                            atol=0) else img.resample(self.spacing)
-    on_mask = on_image
+                                            atol=0) else img.resample(self._grid(img.geometry))
+    def on_mask(self, mask:MedMask)->MedMask: return self.on_image(mask)
     def inverse(self, x:MedBase, geometry:_geometry.Geometry)->MedBase: return x.resample(geometry)
 
 # %% ../../nbs/data/03_preprocessing.ipynb #56caedec

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['MAX_PARAMETERS', 'MAX_TENSORS', 'register_network', 'unwrapped', 'first_output', 'build_network', 'check_described',
-           'network_spec']
+           'network_name', 'network_spec']
 
 # %% ../../nbs/learning/00_networks.ipynb #818aab7f
 import inspect, math, sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from enum import Enum
+from functools import partial
 
-import torch
+import fastai.layers, torch
 from monai.networks import nets
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -26,17 +28,19 @@ _torch = set("""AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMa
     AvgPool3d BatchNorm1d BatchNorm2d BatchNorm3d Conv1d Conv2d Conv3d ConvTranspose2d ConvTranspose3d Dropout Dropout2d
     Dropout3d ELU Flatten GELU GroupNorm Identity InstanceNorm2d InstanceNorm3d LayerNorm LeakyReLU Linear MaxPool2d
     MaxPool3d PReLU ReLU Sequential Sigmoid SiLU Softmax Tanh Upsample""".split())
+_fastai = {'AdaptiveConcatPool2d', 'Flatten', 'SigmoidRange'}
+_lists = (_monai, nets, 'monai.networks.nets'), (_torch, nn, 'torch.nn'), (_fastai, fastai.layers, 'fastai.layers')
 
 def _name_of(cls):
     "The name of a class that may be made from a description, or None"
     if '_registered' in vars(cls): return f'{cls.__module__}.{cls.__qualname__}'
-    for known,home,prefix in ((_monai, nets, 'monai.networks.nets'), (_torch, nn, 'torch.nn')):
+    for known,home,prefix in _lists:
         if cls.__name__ in known and getattr(home, cls.__name__) is cls: return f'{prefix}.{cls.__name__}'
 
 def _class_of(name):
     "The class of that name, among those that may be made from a description; None if it is none of these"
     module, _, last = name.rpartition('.')
-    for known,home,prefix in ((_monai, nets, 'monai.networks.nets'), (_torch, nn, 'torch.nn')):
+    for known,home,prefix in _lists:
         if module == prefix and last in known: return getattr(home, last)
     found = vars(sys.modules[module]).get(last) if module in sys.modules else None
     return found if isinstance(found, type) and '_registered' in vars(found) else None
@@ -76,19 +80,22 @@ def _arguments(cls, args, kwargs):
     except (TypeError, ValueError) as e: return str(e)
 
 def _from_attributes(layer):
-    "Arguments of a layer of PyTorch, which keeps them under their names"
+    "Arguments of a layer of PyTorch or fastai, which keep them under their names"
     if type(layer) is nn.Sequential: return {'args': [_described(o) for o in layer]}
-    names = [n for n in inspect.signature(type(layer).__init__).parameters if n not in ('self', 'device', 'dtype')]
+    names = [n for n in inspect.signature(type(layer)).parameters if n not in ('device', 'dtype')]
     values = {n: getattr(layer, n) for n in names if hasattr(layer, n)}
     return {n: _plain(v is not None if isinstance(v, Tensor) or n == 'bias' else v, n) for n,v in values.items()}
 
 def _described(network):
     "The class and arguments of `network`"
     cls, name = type(network), _name_of(type(network))
+    if name is None or cls is nn.Sequential:
+        found = _recognised(network)
+        if found is not None: return found
     if name is None:
         raise ValueError(f'{cls.__name__} is no network that can be described: register it by '
                          f'register_network({cls.__name__}), before it is made')
-    if name.startswith('torch.nn.'): return dict(name=name, args=_from_attributes(network))
+    if name.startswith(('torch.nn.', 'fastai.layers.')): return dict(name=name, args=_from_attributes(network))
     args = vars(network).get('_made_with', 'it was made before fastMONAI was imported, or its class registered')
     if isinstance(args, str): raise ValueError(f'{cls.__name__} cannot be described: {args}')
     return dict(name=name, args=args)
@@ -123,6 +130,91 @@ def first_output(
 )->Tensor:
     "The output that counts: the first of several"
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+# %% ../../nbs/learning/00_networks.ipynb #245910df
+def _builders():
+    "What makes the classifying networks of torchvision, and fastai's xresnets: {full name: function}"
+    from fastai.vision.models import xresnet
+    from torchvision import models
+    res = {f'torchvision.models.{n}': models.get_model_builder(n) for n in models.list_models(module=models)}
+    return res | {f'{xresnet.__name__}.{n}': f for n,f in vars(xresnet).items()
+                  if n.startswith(('xresnet', 'xresnext', 'xse_')) and callable(f)}
+
+def _built(arch, n_in, cut, **kwargs):
+    "A network with new weights, for `n_in` channels, cut by `cut`"
+    from fastai.vision.learner import create_body
+    builder = _builders().get(arch)
+    if builder is None: raise ValueError(f'{str(arch)[:100]!r} is none of the networks in torchvision.models')
+    return create_body(builder(**kwargs), n_in, pretrained=False, cut=cut)
+
+def _whole(arch, num_classes=1000, n_in=3):
+    name = 'num_classes' if arch.startswith('torchvision.') else 'n_out'
+    return _built(arch, n_in, lambda network: network, **{name: num_classes})
+
+def _body(arch, cut, n_in=3):
+    if type(cut) is not int or not 0 < cut < 1000: raise ValueError(f'cut is a number of layers, not {str(cut)[:50]!r}')
+    return _built(arch, n_in, cut)
+
+# %% ../../nbs/learning/00_networks.ipynb #6210d6fe
+def _timm(model_name, in_chans=3, num_classes=0, drop_rate=0., drop_path_rate=0., img_size=None, global_pool=None):
+    import timm
+    if not (isinstance(model_name, str) and timm.is_model(model_name) and model_name in timm.list_models()):
+        raise ValueError(f'{str(model_name)[:100]!r} is none of the networks that timm.list_models() gives')
+    more = dict(drop_rate=drop_rate, drop_path_rate=drop_path_rate, img_size=img_size, global_pool=global_pool)
+    return timm.create_model(model_name, pretrained=False, in_chans=in_chans, num_classes=num_classes,
+                             **{k: tuple(v) if isinstance(v, list) else v for k,v in more.items() if v})
+
+def _timm_body(model_name, in_chans=3, drop_rate=0., drop_path_rate=0., img_size=None, global_pool=None):
+    from fastai.vision.learner import TimmBody
+    return TimmBody(_timm(model_name, in_chans, 0, drop_rate, drop_path_rate, img_size, global_pool), pretrained=False)
+
+def _timm_arguments(network):
+    "What `_timm` makes a network of timm with"
+    size = getattr(getattr(network, 'patch_embed', None), 'img_size', None)
+    drops = [getattr(m, 'drop_prob', 0.) or 0. for m in network.modules()]
+    args = dict(num_classes=network.num_classes, drop_rate=getattr(network, 'drop_rate', 0.),
+                drop_path_rate=max(drops), img_size=list(size) if isinstance(size, tuple) else size,
+                global_pool=getattr(network, 'global_pool', None))
+    return dict(model_name=network.pretrained_cfg.get('architecture'),
+                in_chans=_first_conv(network).in_channels) | {k: v for k,v in args.items()
+                                                              if v and isinstance(v, (int, float, str, list))}
+
+def _first_conv(network): return next((m for m in network.modules() if isinstance(m, nn.Conv2d)), nn.Conv2d(3, 1, 1))
+
+# %% ../../nbs/learning/00_networks.ipynb #e2b2521c
+def _unet(encoder, n_out, img_size, blur=False, blur_final=True, self_attention=False, y_range=None, last_cross=True,
+          bottle=False):
+    from fastai.vision.models.unet import DynamicUnet
+    if not isinstance(encoder, nn.Sequential) or not isinstance(img_size, int):
+        raise ValueError('a DynamicUnet has an encoder of several layers, and one number as img_size')
+    return DynamicUnet(encoder, n_out, (min(img_size, 64),)*2, blur=blur, blur_final=blur_final,
+                       self_attention=self_attention, y_range=y_range, last_cross=last_cross, bottle=bottle)
+
+def _unet_arguments(network):
+    "What `_unet` may have made a `DynamicUnet` with, the likeliest first"
+    layers, kinds = list(network.layers), [type(o).__name__ for o in network.layers]
+    blurs = [any(isinstance(m, nn.AvgPool2d) for m in o.shuf.modules())
+             for o in layers if type(o).__name__ == 'UnetBlock']
+    last, = [o for o in layers if type(o).__name__ == 'SigmoidRange'] or [None]
+    args = dict(encoder=_described(layers[0]), blur=any(blurs), blur_final=not any(blurs) or blurs[-1],
+                n_out=[m for m in network.modules() if isinstance(m, nn.Conv2d)][-1].out_channels,
+                self_attention='SelfAttention' in {type(m).__name__ for m in network.modules()},
+                y_range=None if last is None else [last.low, last.high], last_cross='MergeLayer' in kinds)
+    cross = next((o for o in layers if type(o).__name__ == 'ResBlock'), None)
+    bottle = cross is not None and _first_conv(cross).out_channels < _first_conv(cross).in_channels
+    for size in (64, 32, 16, 8): yield args | dict(img_size=size, bottle=bottle)
+
+_makers = {'fastai.vision.learner.create_body': _body, 'timm.create_model': _timm,
+           'fastai.vision.learner.TimmBody': _timm_body, 'fastai.vision.models.unet.DynamicUnet': _unet}
+
+def _maker_of(name):
+    "The function that makes what is called `name`: a class, or a constructor of torchvision, timm or fastai; or None"
+    if name in _makers: return _makers[name]
+    if not name.startswith(('torchvision.models.', 'fastai.vision.models.')): return _class_of(name)
+    return partial(_whole, name) if name in _builders() else None
+
+def _parameters(maker): # of a class or function
+    return inspect.signature(maker).parameters
 
 # %% ../../nbs/learning/00_networks.ipynb #6a5f3b7b
 MAX_PARAMETERS, MAX_TENSORS = 2_000_000_000, 20_000
@@ -170,9 +262,9 @@ def _unknown(name):
 def _check_spec(spec):
     "Refuse a `spec` that names no known class, or arguments that the class does not know"
     if not _is_spec(spec): raise ValueError(f'a network in JSON is {{"name": …, "args": {{…}}}}, not {str(spec)[:100]}')
-    cls = _class_of(spec['name']) if isinstance(spec['name'], str) else None
-    if cls is None: raise ValueError(_unknown(spec['name']))
-    known = inspect.signature(cls.__init__).parameters
+    maker = _maker_of(spec['name']) if isinstance(spec['name'], str) else None
+    if maker is None: raise ValueError(_unknown(spec['name']))
+    known = _parameters(maker)
     unknown = [] if any(p.kind is p.VAR_KEYWORD
                         for p in known.values()) else sorted(set(spec['args']) - set(known) - {'args'})
     if unknown: raise ValueError(f'network {spec["name"]} has no argument {unknown[0]!r}')
@@ -182,9 +274,9 @@ def _check_spec(spec):
 
 # %% ../../nbs/learning/00_networks.ipynb #9369709a
 def _make(spec):
-    cls, args = _class_of(spec['name']), {k: _made(v) for k,v in spec['args'].items()}
-    if 'pretrained' in inspect.signature(cls.__init__).parameters: args['pretrained'] = False
-    network = cls(*args.pop('args', ()), **args)
+    maker, args = _maker_of(spec['name']), {k: _made(v) for k,v in spec['args'].items()}
+    if 'pretrained' in _parameters(maker): args['pretrained'] = False
+    network = maker(*args.pop('args', ()), **args)
     if '_made_with' in vars(network): vars(network)['_made_with'] = spec['args']
     return network
 
@@ -192,10 +284,13 @@ def _made(v):
     if isinstance(v, list): return [_made(o) for o in v]
     return _make(v) if _is_spec(v) else v
 
+_fillings = Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_, Tensor.copy_, Tensor.mul_, Tensor.add_
+
 class _Weightless(TorchFunctionMode):
-    "Tensors without memory, whose items count as 0"
+    "Tensors without memory, whose items count as 0, and which need no time to be filled"
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is Tensor.item and args[0].is_meta: return 0.
+        if func in _fillings and args[0].is_meta: return args[0]
         return func(*args, **(kwargs or {}))
 
 def _made_without_memory(spec):
@@ -217,11 +312,18 @@ def build_network(
         raise ValueError(f'network {spec["name"]} cannot be made: {" ".join(str(e).split())[:300]}') from e
 
 # %% ../../nbs/learning/00_networks.ipynb #0f961076
+def _settings(m):
+    "What a layer of torchvision, timm or fastai is told by its attributes, but for its drop-out"
+    if not type(m).__module__.startswith(('torchvision.', 'timm.', 'fastai.')): return ''
+    def plain(v): return isinstance(v, (bool, int, float, str)) or isinstance(v, tuple) and all(map(plain, v))
+    return str({k: v for k,v in sorted(vars(m).items()) if plain(v) and not k.startswith(('_', 'drop'))
+                and k not in ('training', 'grad_checkpointing', 'p')})
+
 def _layers(network):
     "What each part of `network` is, and its weights"
     batch_norms = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
     def kind(m):
-        name, extra = type(m).__name__, m.extra_repr()
+        name, extra = type(m).__name__, m.extra_repr() + _settings(m)
         return f'BatchNorm({extra})' if isinstance(m, batch_norms) else f'{name}({extra})'
     own = lambda m: {k: tuple(v.shape) for k,v in (*m._parameters.items(), *m._buffers.items()) if v is not None}
     return {n: (kind(m), own(m)) for n,m in network.named_modules(remove_duplicate=False)}
@@ -239,6 +341,64 @@ def check_described(
                          f'{part or "its top"!r} it has {now}, and its arguments make {was}: put such a change into a '
                          'class of your own and register_network it')
 
+# %% ../../nbs/learning/00_networks.ipynb #f62930bc
+def _architectures(network):
+    "Names of builders that `network`, or the network it was cut from, may come from: the likeliest first"
+    homes = {type(m).__module__ for m in network.modules()} | {type(m).__name__ for m in network.modules()}
+    if 'fastai.layers' in homes and 'ResBlock' in homes: return [n for n in _builders() if n.startswith('fastai.')]
+    n = sum(p.numel() for p in network.parameters())
+    def _far(builder):
+        from torchvision.models import get_model_weights
+        return abs(get_model_weights(builder).DEFAULT.meta['num_params'] - n)
+    found = {k: f for k,f in _builders().items() if f.__module__ in homes}
+    return sorted(found, key=lambda k: _far(found[k]))[:3]
+
+def _candidates(network):
+    "Descriptions that may be those of `network`"
+    cls, n_in = type(network), _first_conv(network).in_channels
+    home = f'{cls.__module__}.{cls.__name__}'
+    if isinstance(getattr(network, 'pretrained_cfg', None), dict) and home.startswith('timm.'):
+        yield dict(name='timm.create_model', args=_timm_arguments(network))
+    elif home == 'fastai.vision.learner.TimmBody':
+        args = _timm_arguments(network.model)
+        if 'num_classes' not in args: yield dict(name=home, args=args)
+    elif home == 'fastai.vision.models.unet.DynamicUnet':
+        for args in _unet_arguments(network): yield dict(name=home, args=args)
+    elif cls is nn.Sequential:
+        for n in _architectures(network):
+            yield dict(name='fastai.vision.learner.create_body', args=dict(arch=n, cut=len(network), n_in=n_in))
+    elif home.startswith('torchvision.models.') or cls.__name__ == 'XResNet':
+        last = [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))][-1]
+        n_out = getattr(last, 'out_features', None) or last.out_channels
+        for n in _architectures(network): yield dict(name=n, args=dict(num_classes=n_out, n_in=n_in))
+
+def _recognised(network):
+    "The description of a network of torchvision, timm or fastai, or of a body cut from one; None if it is none"
+    tried = False
+    for spec in _candidates(network):
+        tried = type(network) is not nn.Sequential
+        with suppress(ValueError, RuntimeError, TypeError):
+            check_described(network, spec)
+            return spec
+    if tried:
+        raise ValueError(f'{type(network).__name__} cannot be described: it was changed after it was made, or made '
+                         'with other arguments than its classes and channels: put it into a class of your own and '
+                         'register_network that')
+
+# %% ../../nbs/learning/00_networks.ipynb #4d1be633
+def network_name(
+    spec:dict, # What `network_spec` gave
+)->str:
+    "A short name of a network, for people: of a body with a head the body's"
+    parts = [spec, *(o for v in spec['args'].values() for o in (v if isinstance(v, list) else [v]) if _is_spec(o))]
+    for o in parts:
+        name = next((o['args'][k] for k in ('arch', 'model_name') if k in o['args']), None)
+        if name is not None and o is spec: return name.split('.')[-1]
+        if name is not None:
+            outer = spec['name'].split('.')[-1]
+            return name.split('.')[-1] if outer == 'Sequential' else f'{outer} on {name.split(".")[-1]}'
+    return spec['name'].split('.')[-1]
+
 def network_spec(
     network:nn.Module, # A network of a class on the list, or registered
 )->dict: # `{'name': …, 'args': {…}}` for JSON
@@ -247,4 +407,36 @@ def network_spec(
     network = unwrapped(network)
     spec = _described(network)
     check_described(network, spec)
+    return spec
+
+# %% ../../nbs/learning/00_networks.ipynb #04105873
+_inputs = 'in_channels', 'n_input_channels', 'in_chans', 'n_in', 'num_channels'
+_outputs = 'out_channels', 'num_classes', 'classes', 'out_shape', 'out_features', 'n_out'
+
+def _part_with(spec, names, last):
+    "(description of the first or last layer that has one of `names` as an argument, that name); None if there is none"
+    args = spec['args']
+    if spec['name'] == 'torch.nn.Sequential':
+        parts = [_part_with(o, names, last) for o in (reversed(args['args']) if last else args['args'])]
+        return next((o for o in parts if o is not None), None)
+    if not last and _is_spec(args.get('encoder')): return _part_with(args['encoder'], names, last)
+    known = [*args, *_parameters(_maker_of(spec['name']))]
+    return next(((spec, k) for k in names if k in known), None)
+
+def spec_for(
+    spec:dict, # What `network_spec` gave
+    *,
+    n_in:int|None=None, # Channels of an image; None: as they are
+    n_out:int|None=None, # Outputs; None: as they are
+)->dict: # A copy
+    "`spec` for other channels or outputs. Raises `ValueError` for a network that was made without such an argument"
+    spec = deepcopy(spec)
+    for n,names,what in ((n_in, _inputs, 'channels'), (n_out, _outputs, 'outputs')):
+        if n is None: continue
+        found = _part_with(spec, names, what == 'outputs')
+        if found is None:
+            raise ValueError(f'{spec["name"]} was made without its number of {what} as an argument: it cannot be made '
+                             f'for {n}')
+        part, key = found
+        part['args'][key] = [n] if isinstance(part['args'].get(key), list) else n
     return spec

@@ -6,10 +6,11 @@
 __all__ = ['HubError', 'push_to_hub', 'from_hub']
 
 # %% ../../nbs/models/03_hub.ipynb #b1321515
-import hashlib, json, os, re, shutil, tempfile, time
+import hashlib, json, os, re, shutil, tempfile, threading, time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import torch
@@ -89,6 +90,7 @@ def _what(e, api, repo_id, revision=None):
         return (f'no such repository at {api.endpoint}, or a private one that this account may not read: check '
                 f'the name, or {log_in}')
     if _status(e) is not None: return _what_status(e, api, repo_id, said)
+    if isinstance(e, TimeoutError) and str(e): return f'{api.endpoint} {said}: check the network, and call again'
     if _unreachable(e):
         return (f'{api.endpoint} cannot be reached, or the connection broke ({type(e).__name__}): check the '
                 'network, and call again')
@@ -197,12 +199,41 @@ def _check_weights(folder, file):
 
 # %% ../../nbs/models/03_hub.ipynb #390871e2
 _MAX_ANSWER = 20_000_000 # bytes of JSON
+_PATIENCE, _SLOWEST = 60, 1000 # seconds until an answer begins, and after which it has to bring so many bytes a second
 _hashes = re.compile('[0-9a-f]{40}|[0-9a-f]{64}')
 
+def _blocks(answer):
+    "The bytes of an answer as they come; TimeoutError where they only drip"
+    start, n = time.monotonic(), 0
+    for block in answer.iter_raw():
+        n += len(block)
+        yield block
+        seconds = time.monotonic() - start
+        if n < (seconds - _PATIENCE)*_SLOWEST:
+            raise TimeoutError(f'answers too slowly ({n:,} bytes in {seconds:.0f} s)')
+
+def _begun(stream):
+    "The answer of a `stream` when its headers are there; TimeoutError where they take too long"
+    found, left = [], threading.Event()
+    def _enter():
+        try: found.append(stream.__enter__())
+        except BaseException as e: found.append(e)
+        else:
+            if left.is_set(): stream.__exit__(None, None, None)
+    thread = threading.Thread(target=_enter, daemon=True) # nothing else stops who waits for a byte every few seconds
+    thread.start()
+    thread.join(_PATIENCE)
+    if not found:
+        left.set()
+        raise TimeoutError(f'did not answer within {_PATIENCE} s')
+    if isinstance(found[0], BaseException): raise found[0]
+    return found[0]
+
+# %% ../../nbs/models/03_hub.ipynb #e69a71f2
 def _small(answer, n=10**6):
     "A failed answer with at most the first `n` bytes of what it says, and none of what is packed"
     data, plain = b'', answer.headers.get('Content-Encoding', 'identity') == 'identity'
-    for block in answer.iter_raw(10**5) if plain else ():
+    for block in _blocks(answer) if plain else ():
         data += block
         if len(data) >= n: break
     headers = {k: v for k,v in answer.headers.items()
@@ -214,12 +245,15 @@ def _answer(api, url, **headers):
     "The open answer to a GET"
     utils, user = _client().utils, dict(library_name=api.library_name, library_version=api.library_version)
     headers = utils.build_hf_headers(token=api.token, **user) | {'Accept-Encoding': 'identity'} | headers
+    stream = utils.get_session().stream('GET', url, headers=headers, timeout=30, follow_redirects=True)
     try:
-        with utils.get_session().stream('GET', url, headers=headers, timeout=30, follow_redirects=True) as r:
+        r = _begun(stream)
+        try:
             utils.hf_raise_for_status(_small(r) if r.status_code >= 400 else r)
             if r.headers.get('Content-Encoding', 'identity') != 'identity':
                 raise HubError(f'{url}: a packed answer, and a plain one was asked for')
             yield r
+        finally: stream.__exit__(None, None, None)
     except Exception as e:
         if type(e).__name__ not in ('UnsupportedProtocol', 'TooManyRedirects'): raise
         raise HubError(f'{url}: redirects to no address of http or https: {_line(e)}') from None
@@ -228,7 +262,7 @@ def _answer(api, url, **headers):
 def _bounded(answer, n):
     "The bytes of an answer; ValueError for more than `n`"
     data = b''
-    for block in answer.iter_raw():
+    for block in _blocks(answer):
         data += block
         if len(data) > n: raise ValueError(f'an answer of more than {n:,} bytes')
     return data
@@ -245,7 +279,7 @@ def _json(api, repo_id, path):
 
 # %% ../../nbs/models/03_hub.ipynb #f92efbf8
 def _blob(
-    api, # the client's `HfApi`
+    api:Any, # the client's `HfApi`
     url:str, # of the file
     path:Path, # where it goes
     size:int, # bytes that it has
@@ -262,7 +296,7 @@ def _blob(
                                           else {})) as r, open(part, 'r+b' if have else 'wb') as f:
                     have = have if r.status_code == 206 else 0
                     f.seek(have); f.truncate()
-                    for block in r.iter_raw():
+                    for block in _blocks(r):
                         have += f.write(block)
                         if have > size: return False
                 if have >= size: break

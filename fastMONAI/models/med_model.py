@@ -73,6 +73,8 @@ class MedModel:
     # steps for the predicted mask: `KeepLargest`, `FillHoles`, `RemoveSmall`
     postprocessing:list = field(default_factory=list)
     fill:float = 0. # value of an image beyond its border, where it is smaller than a window
+    blend:str = 'gaussian' # how windows share a voxel: see `sliding_window`
+    blended:str = 'probabilities' # what is blended of windows: these, or 'logits', before the activation
     temperature:float = 1. # what logits are divided by before the activation: see `fit_temperature`
     metrics:dict = field(default_factory=dict) # {name: {class or 'mean': {'value', 'low', 'high'}}}
     training:dict = field(default_factory=dict) # what it was trained on, and how
@@ -93,6 +95,10 @@ class MedModel:
 
     def _check_words(self):
         if self.task not in TASKS: raise ValueError(f'task must be one of {", ".join(TASKS)}, not {self.task!r}')
+        if self.blend not in ('gaussian', 'constant'):
+            raise ValueError(f"blend must be 'gaussian' or 'constant', not {self.blend!r}")
+        if self.blended not in ('probabilities', 'logits'):
+            raise ValueError(f"blended must be 'probabilities' or 'logits', not {self.blended!r}")
         if self.activation not in (None, 'softmax', 'sigmoid'):
             raise ValueError(f"activation must be 'softmax', 'sigmoid' or None, not {self.activation!r}")
         if not self.classes or not all(isinstance(c, str) for c in self.classes):
@@ -176,6 +182,12 @@ class MedModel:
         logits = logits/self.temperature
         return logits.softmax(1) if self.activation == 'softmax' and logits.shape[1] > 1 else logits.sigmoid()
 
+    def activate_one(self,
+        logits:Tensor, # (K, …)
+    )->Tensor: # of the same shape
+        "`activate`, of a single image"
+        return self.activate(logits[None])[0]
+
     def probabilities(self,
         x:Tensor, # (C, *spatial), preprocessed
         overlap:float|str=.5, # of windows, where there are any
@@ -184,8 +196,10 @@ class MedModel:
         "What the network says of one preprocessed image, in windows if it was trained on patches"
         x = x.as_subclass(Tensor).to(self.device)
         if self.patch_size is not None:
-            return sliding_window(lambda w: self.activate(self.raw(w)), x, tuple(self.patch_size), overlap,
-                                  batch_size=batch_size, fill=self.fill, device=self.device)
+            first, last = (self.raw, self.activate_one) if self.blended == 'logits' else (
+                lambda w: self.activate(self.raw(w)), None)
+            return sliding_window(first, x, tuple(self.patch_size), overlap, batch_size=batch_size, fill=self.fill,
+                                  blend=self.blend, finish=last, device=self.device)
         with torch.no_grad(): return self.activate(self.raw(x[None]))[0]
 
 # %% ../../nbs/models/00_med_model.ipynb #52c36615
@@ -232,6 +246,7 @@ def _activation(loss_func):
         raise ValueError(f'the activation of {type(loss_func).__name__} is neither softmax nor sigmoid: it '
                          'cannot be saved')
     return found
+
 
 
 # %% ../../nbs/models/00_med_model.ipynb #a54be907

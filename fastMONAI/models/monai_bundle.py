@@ -40,6 +40,9 @@ _GRIDS = dict(
 def _t(target, **args): return {'_target_': target, 'keys': 'image', **args}
 
 def _resample(t, model):
+    if t.anchor == 'monai':
+        pixdim = list(per_axis(t.spacing, 3, 'spacing'))
+        return [_t('Spacingd', pixdim=pixdim, mode='bilinear', padding_mode='border')]
     func = f'$lambda x: @resampled(x, @zoom_to(x, {list(per_axis(t.spacing, 3, "spacing"))}))'
     return [_t('CopyItemsd', names='grid'), _t('Lambdad', func=func) | {'keys': 'grid'},
             _t('ResampleToMatchd', key_dst='grid', mode='bilinear', padding_mode='border',
@@ -127,6 +130,7 @@ def _predictor(model, n):
     "From a batch of windows to probabilities"
     logits = '@network(x)' if model.temperature == 1 else f'@network(x) / {model.temperature}'
     if model.activation is None: return '@network'
+    if model.blended == 'logits': return '@network' if model.temperature == 1 else f'$lambda x: {logits}'
     return f'$lambda x: torch.softmax({logits}, 1)' if model.activation == 'softmax' and n > 1 \
         else f'$lambda x: torch.sigmoid({logits})'
 
@@ -144,7 +148,10 @@ def _back(model):
 
 def _postprocessing(model, n):
     labels = dict(argmax=True) if model.exclusive and n > 1 else dict(threshold=.5)
-    steps = [*_back(model), dict(_target_='AsDiscreted', **labels),
+    softmax = model.activation == 'softmax' and n > 1
+    last = [dict(_target_='Activationsd', softmax=softmax, sigmoid=not softmax)]
+    steps = [*(last if model.blended == 'logits' and model.activation else []), *_back(model),
+             dict(_target_='AsDiscreted', **labels),
              dict(_target_='SaveImaged', output_dir='@output_dir', output_postfix='seg', output_ext='.nii.gz',
                   output_dtype=f'$numpy.uint{8 if n <= 256 else 16}', resample=False, separate_folder=False)]
     return dict(_target_='Compose', transforms=[{'keys': 'pred', **s} for s in steps])
@@ -154,7 +161,7 @@ def _inferer(model):
     if model.patch_size is None: return dict(_target_='SimpleInferer')
     beyond = dict(cval=model.fill) if model.fill else {}
     return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5,
-                mode='gaussian') | beyond
+                mode=model.blend) | beyond
 
 _PRODUCT = "$torch.einsum('i,j,k->ijk', *map(torch.tensor, @window))[None, None]"
 
@@ -165,7 +172,8 @@ def _window_weights(size):
 # %% ../../nbs/models/04_monai_bundle.ipynb #5187d985
 def _inference_config(model, n):
     "`inference.json` of a network with `n` outputs"
-    window = dict(window=_window_weights(model.patch_size), window_weights=_PRODUCT) if model.patch_size else {}
+    weighs = model.patch_size is not None and model.blend == 'gaussian'
+    window = dict(window=_window_weights(model.patch_size), window_weights=_PRODUCT) if weighs else {}
     return dict(
         imports=['$import glob'],
         bundle_root='.',
@@ -187,7 +195,7 @@ def _inference_config(model, n):
         initialize=[
             "$@network_def.load_state_dict(torch.load(@ckpt_path, map_location='cpu', weights_only=True))",
             '$@network.eval()',
-            *(["$setattr(@inferer, 'roi_weight_map', @window_weights)"] if model.patch_size else []),
+            *(["$setattr(@inferer, 'roi_weight_map', @window_weights)"] if weighs else []),
         ],
         run=["$torch.no_grad()(lambda: [@predict(d)['pred'].shape for d in @dataset])()"],
     ) | (_GRIDS if _resamples(model) else {}) | window
@@ -413,9 +421,14 @@ def _state_of(path, sketch):
         raise ModelError(f'{path}: {path.stat().st_size:,} bytes, and the network of the configuration has at most '
                          f'{most:,}')
     state = _read_state(path)
-    try: check_weights(state)
-    except ValueError as e: raise ModelError(f'{path}: {e}') from None
     check_shapes(path, {k: v.shape for k,v in state.items()}, sketch)
+    try:
+        for k,v in state.items():
+            if v.layout is torch.strided and not v.is_meta and v.untyped_storage().nbytes() < v.nbytes:
+                raise ValueError(f'weight {k!r} is not there in full: expected a number for each of its '
+                                 f'{v.numel():,} places')
+        check_weights(state)
+    except ValueError as e: raise ModelError(f'{path}: {e}') from None
     return state
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #80a6ac33
@@ -450,8 +463,12 @@ def _cropped(a):
     if given or a.get('k_divisible', 1) != 1: return None
     return [CropForeground(0, a.get('margin', 0))]
 
+def _spaced(a):
+    if any(a.get(k) not in (None, False) for k in ('diagonal', 'scale_extent', 'min_pixdim', 'max_pixdim')): return None
+    return [Resample(a['pixdim'], anchor='monai')]
+
 _from_monai = dict(
-    Orientation=lambda a: [Reorder(a['axcodes'])], Spacing=lambda a: [Resample(a['pixdim'])], ScaleIntensity=_scale,
+    Orientation=lambda a: [Reorder(a['axcodes'])], Spacing=_spaced, ScaleIntensity=_scale,
     ScaleIntensityRange=_scale_range, ScaleIntensityRangePercentiles=_scale_percentiles,
     NormalizeIntensity=_normalized, ResizeWithPadOrCrop=_resized, CropForeground=_cropped)
 
@@ -489,19 +506,19 @@ def _preprocessing(config, key, skip_unknown):
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6976a211
 def _window(config, ndim, skip_unknown):
-    "(voxels of the sliding window, value beyond the image's border); (None, 0) where volumes are predicted whole"
+    """(voxels of the sliding window, value beyond the image's border, how windows share a voxel); (None, 0, 'gaussian')
+    where volumes are predicted whole"""
     found = config.at('inferer', 'validate::inferer')
     name = str(found.get('_target_')).split('.')[-1] if isinstance(found, dict) else None
-    if found is None or name == 'SimpleInferer': return None, 0.
+    if found is None or name == 'SimpleInferer': return None, 0., 'gaussian'
     size = _list(found.get('roi_size'), ndim) if name in ('SlidingWindowInferer', 'SlidingWindowInfererAdapt') else []
-    fill = found.get('cval', 0.) if isinstance(found, dict) else 0.
+    fill, blend = (found.get('cval', 0.), found.get('mode', 'constant')) if isinstance(found, dict) else (0., None)
     whole = len(size) == ndim and all(isinstance(n, int) and n > 0 for n in size)
-    if whole and is_number(fill): return size, float(fill)
-    if skip_unknown: return None, 0.
+    if whole and is_number(fill) and blend in ('gaussian', 'constant'): return size, float(fill), blend
+    if skip_unknown: return None, 0., 'gaussian'
     raise ModelError(f'{config.path}: inferer {str(found)[:100]!r} is not known: expected SimpleInferer, or '
-                     f'SlidingWindowInferer with a roi_size of {ndim} numbers, and a number as cval; '
-                     'skip_unknown=True predicts '
-                     'volumes whole')
+                     f'SlidingWindowInferer with a roi_size of {ndim} numbers, a number as cval, and gaussian or '
+                     'constant as mode; skip_unknown=True predicts volumes whole')
 
 def _output(config, n):
     "(activation, exclusive), as the postprocessing says, of `n` channels"
@@ -544,10 +561,10 @@ def _described(config, meta, network, skip_unknown):
                 datasets='data_source')
     text = {k: v for k,v in ((k, meta.at(m)) for k,m in told.items()) if isinstance(v, str)}
     metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items() if is_number(v)}
-    patch_size, fill = _window(config, len(shape), skip_unknown)
+    patch_size, fill, blend = _window(config, len(shape), skip_unknown)
     return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments),
                     _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
-                    patch_size=patch_size, fill=fill, metrics=metrics, info=text,
+                    patch_size=patch_size, fill=fill, blend=blend, blended='logits', metrics=metrics, info=text,
                     versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
 
 
@@ -569,6 +586,7 @@ def from_bundle(
     device:str|torch.device='cpu', # Where the network goes
     # File with the weights in the bundle; by default the one its configuration names, or models/model.pt
     weights:str|Path|None=None,
+    *,
     skip_unknown:bool=False, # Go on without transforms that fastMONAI does not know?
 )->MedModel: # For `inference` and fine-tuning
     """A model from a MONAI bundle, of which nothing is run: weights in a `.pt` are read by
@@ -579,7 +597,7 @@ def from_bundle(
             try: unpack(folder, tmp)
             except ArchiveError as e: raise ModelError(str(e)) from None
             return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))),
-                                    Path(tmp)), device, weights, skip_unknown)
+                                    Path(tmp)), device, weights, skip_unknown=skip_unknown)
     config = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json')
     meta, spec = _read(folder, 'configs/metadata.json'), _network_spec(config)
     sketch = _built(config, spec, 'meta')

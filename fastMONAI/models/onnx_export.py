@@ -7,10 +7,12 @@ __all__ = ['MAX_ONNX', 'to_onnx', 'OnnxNetwork', 'from_onnx', 'to_torch_export']
 
 # %% ../../nbs/models/05_onnx_export.ipynb #921f0b96
 import contextlib, io, json, logging, math, warnings
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
+from fastai.layers import ToTensorBase
 from torch import nn
 
 from ..images.geometry import per_axis
@@ -22,12 +24,21 @@ from .med_model import MedModel, ModelError, check_weights, model_of
 from .sharing import MAX_CONFIG, check_types, model_from_json, model_to_json
 
 # %% ../../nbs/models/05_onnx_export.ipynb #d716d13d
+def _plain_tensors(network):
+    "`network`, or a copy without fastai's last layer of a U-Net, which takes a type off and cannot be traced"
+    if not any(isinstance(m, ToTensorBase) for m in network.modules()): return network
+    network = deepcopy(network)
+    for m in list(network.modules()):
+        for k,o in m.named_children():
+            if isinstance(o, ToTensorBase): setattr(m, k, nn.Identity())
+    return network
+
 class _Output(nn.Module):
     "The network's output as one tensor"
     def __init__(self, model, probabilities):
         super().__init__()
         self.network, self.activation, self.temperature = (
-            unwrapped(model.network),
+            _plain_tensors(unwrapped(model.network)),
             model.activation if probabilities else None,
             model.temperature,
         )
@@ -144,8 +155,9 @@ def _graph(network, model, size, free, opset):
 
 # %% ../../nbs/models/05_onnx_export.ipynb #cb6c1dbc
 def to_onnx(
-    learn_or_model:Learner|MedModel,
+    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`
     path:str|Path, # Where to: `.onnx`
+    *,
     probabilities:bool=False, # Write the activation into the graph? If not, its output is logits
     size:int|list|None=None, # Voxels an axis of the image that is traced; None: a window's, or that of `PadOrCrop`
     free:bool|None=None, # May images have other sizes? None: where the network can
@@ -277,8 +289,9 @@ def from_onnx(
 
 # %% ../../nbs/models/05_onnx_export.ipynb #be86a97b
 def to_torch_export(
-    learn_or_model:Learner|MedModel,
+    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`
     path:str|Path, # Where to: `.pt2`
+    *,
     probabilities:bool=False, # Write the activation into the graph?
     size:int|list|None=None, # Voxels an axis of the image that is traced; None: a window's, or that of `PadOrCrop`
     free:bool=False, # May images have other sizes?

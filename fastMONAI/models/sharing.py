@@ -14,7 +14,7 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 import warnings
-from copy import deepcopy
+from contextlib import suppress
 
 import numpy as np, pandas as pd
 import torch
@@ -35,7 +35,7 @@ from ..data.postprocessing import PostProcessing
 from ..data.data_checks import image_paths
 from ..data.target_scale import target_scale_of
 from ..data.training_facts import check_facts, training_facts
-from ..learning.networks import build_network, network_spec, unwrapped
+from ..learning.networks import build_network, network_name, network_spec, spec_for, unwrapped
 from ..learning.vision_loss import CustomLoss
 from ..learning.vision_learner import Learner
 from .med_model import MedModel, MAX_VOXELS, ModelError, check_weights, check_without_memory
@@ -161,7 +161,7 @@ def _input_words(model):
     steps = ', '.join(map(repr, transforms_from_specs(transforms_to_specs(model.preprocessing)))) or 'none'
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
     return (f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: "
-            f"`{steps}`.{window} Network: `{network_spec(model.network)['name'].split('.')[-1]}`.")
+            f"`{steps}`.{window} Network: `{network_name(network_spec(model.network))}`.")
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
@@ -330,10 +330,10 @@ def _write(model, folder):
 # %% ../../nbs/models/02_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes
 _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int,
-              activation=(str, type(None)), exclusive=bool, fill=(float, int), temperature=(float, int),
-              patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict, metrics=dict, training=dict,
-              info=dict, versions=dict)
-_later = dict(fill=0., scale=None) # of models that were saved before there were these
+              activation=(str, type(None)), exclusive=bool, fill=(float, int), blend=str, blended=str,
+              temperature=(float, int), patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict,
+              metrics=dict, training=dict, info=dict, versions=dict)
+_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities') # what older models do not have
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
 
 
@@ -394,7 +394,7 @@ def read_config(
     "The configuration, in JSON of this version; FileNotFoundError, or ModelError for what is none"
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     d = read_json(path, error=ModelError, max_bytes=MAX_CONFIG)
-    d = _later | d
+    d = _LATER | d
     if d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
     if d.get('format_version') != FORMAT_VERSION:
         raise ModelError(f'{path}: its format has version {str(d.get("format_version"))[:50]}, and this fastMONAI '
@@ -455,7 +455,7 @@ def model_from_json(
     d:dict, # what `model_to_json` gave
 )->MedModel:
     "The model that JSON describes; ValueError or TypeError for anything else"
-    d = _later | d
+    d = _LATER | d
     check_types(d, _types)
     _check_details(d)
     plain = {k: d[k] for k in _plain_fields}
@@ -529,21 +529,6 @@ def load_model(
     return model.to(device)
 
 # %% ../../nbs/models/02_sharing.ipynb #f3a229fb
-_out_names = 'out_channels', 'num_classes', 'classes', 'out_shape', 'out_features'
-
-def _with_outputs(spec, n):
-    "`spec` for a network of `n` outputs; in an `nn.Sequential` its last layer that has any"
-    spec = layer = deepcopy(spec)
-    while layer['name'] == 'torch.nn.Sequential':
-        layer = next(o for o in reversed(layer['args']['args']) if o['name'] == 'torch.nn.Sequential'
-                     or any(k in o['args'] for k in _out_names))
-    key = next((k for k in _out_names if k in layer['args']), None)
-    if key is None:
-        raise ValueError(f"{layer['name']} was made without its number of outputs as an argument: it cannot be "
-                         f"made for {n}")
-    layer['args'][key] = [n] if isinstance(layer['args'][key], list) else n
-    return spec
-
 def _n_outputs(model, dls):
     "Outputs of the network of `model`, and those that the targets of `dls` ask for"
     now = (
@@ -554,6 +539,33 @@ def _n_outputs(model, dls):
         return now, now if codes is None or len(codes) == len(model.classes) else len(codes)
     return now, len(dls.vocab) if model.task != 'regression' else torch.as_tensor(dls.train_ds[0][1]).numel()
 
+def _n_channels(model, dls):
+    "Channels of the images of `dls`; those of the model where there are none"
+    if not len(dls.train_ds): return model.channels
+    shape = dls.train_ds[0][0].shape
+    if len(shape) != model.ndim + 1:
+        raise ValueError(f'the model takes images in {model.ndim}D, and those of the loaders are in {len(shape)-1}D')
+    return shape[0]
+
+# %% ../../nbs/models/02_sharing.ipynb #32f9e42e
+def _head(spec, n):
+    "Names of the tensors of a network with `n` outputs that depend on their number; else those of its last layer"
+    shapes = lambda spec: {k: v.shape for k,v in build_network(spec, device='meta').state_dict().items()}
+    now = shapes(spec)
+    with suppress(ValueError):
+        more = shapes(spec_for(spec, n_out=n+1))
+        if found := {k for k,v in now.items() if more.get(k) != v}: return found
+    last = list(now)[-1].rpartition('.')[0]
+    return {k for k in now if k.rpartition('.')[0] == last}
+
+class _Apart:
+    "A splitter with two groups of parameters: the others, and those of these names"
+    def __init__(self, names): self.names = names
+    def __call__(self, network):
+        groups = [], []
+        for k,p in unwrapped(network).named_parameters(): groups[k in self.names].append(p)
+        return list(groups)
+
 # %% ../../nbs/models/02_sharing.ipynb #f78eebc9
 def _usual_loss(model, n):
     "The usual loss of the task of `model`, for `n` outputs"
@@ -563,25 +575,40 @@ def _usual_loss(model, n):
     return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True) if n > 1 and model.exclusive
                       else DiceCELoss(sigmoid=True))
 
+def _take_over(network, state):
+    "Load what fits of `state`; it names, and says, the tensors that stay new"
+    mine = network.state_dict()
+    fits = {k: v for k,v in state.items() if k in mine and mine[k].shape == v.shape}
+    network.load_state_dict(fits, strict=False)
+    new = [k for k in mine if k not in fits]
+    if new:
+        more = f' and {len(new)-8} more' if len(new) > 8 else ''
+        print(f'New in the network: {", ".join(new[:8])}{more}; {len(fits)} tensors keep their weights')
+    return new
+
+# %% ../../nbs/models/02_sharing.ipynb #c08c3f39
 def to_learner(
     model:MedModel|str|Path, # A model, or the folder that `save_model` wrote
     dls:DataLoaders, # Loaders to go on with
     loss_func:Callable|None=None, # By default the usual one of the task
     **kwargs, # As for `Learner`: `metrics`, `lr`, `precision`, …
 )->Learner:
-    """A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes; ValueError where
-    `dls` sets another task. It warns where the loaders prepare images in another way than the model's"""
+    """A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes, and as many
+    channels as its images have. It says which tensors are new (`learn.new_tensors`); these, and the last layer, are a
+    group of their own, so that `freeze` and `fine_tune` train them first. ValueError where `dls` sets another task, or
+    has images in 2D for a model in 3D. It warns where the loaders prepare images in another way than the model's"""
     model = load_model(model) if isinstance(model, (str, Path)) else model
     if task_of(dls) != model.task:
         raise ValueError(f'the model does {model.task}, and the loaders are for {task_of(dls)}')
-    now, n = _n_outputs(model, dls)
-    spec = network_spec(model.network)
-    network = build_network(spec if n == now else _with_outputs(spec, n))
-    mine, theirs = network.state_dict(), unwrapped(model.network).state_dict()
-    fits = {k: v for k,v in theirs.items() if k in mine and mine[k].shape == v.shape}
-    if n == now and len(fits) < len(mine): raise ValueError('the weights do not fit the network as it was made')
-    network.load_state_dict(fits, strict=False)
+    (now, n), channels, spec = _n_outputs(model, dls), _n_channels(model, dls), network_spec(model.network)
+    same = n == now and channels == model.channels
+    spec = spec_for(spec, n_out=None if n == now else n, n_in=None if channels == model.channels else channels)
+    network = build_network(spec)
+    new = _take_over(network, unwrapped(model.network).state_dict())
+    if same and new: raise ValueError('the weights do not fit the network as it was made')
+    kwargs.setdefault('splitter', _Apart(_head(spec, n) | set(new)))
     learn = Learner(dls, network.to(dls.device or 'cpu'), loss_func=loss_func or _usual_loss(model, n), **kwargs)
+    learn.new_tensors = new
     before, after = (transforms_to_specs(m.preprocessing) for m in (model, model_of(learn)))
     if before != after:
         warnings.warn(f'the model was trained on images prepared by {before}, and these loaders prepare them by '

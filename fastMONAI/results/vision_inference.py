@@ -74,6 +74,13 @@ class _Members:
                 if self.disagreement: spread = spread + predictive_entropy(p if self.finite else p.new_zeros(1, 1), 1)
         n = len(self.models)*len(self.flips)
         return torch.cat([total/n, (spread/n)[:,None]], 1) if self.disagreement and self.finite else total/n
+    @property
+    def alone(self)->bool: return len(self.models) == len(self.flips) == 1 and not self.disagreement
+    def logits(self, x):
+        "What the only model gives for windows `x`, before the activation"
+        with autocast(x.device.type, self.precision): y = self.models[0].raw(x)
+        self.finite = self.finite & y.isfinite().all()
+        return y
     def check(self):
         "Raise ValueError where the network did not answer in numbers"
         if self.finite: return
@@ -310,7 +317,9 @@ def _windows_or_whole(predict, x, size, model, options):
     x = x.as_subclass(Tensor)
     if size is not None and model.task == 'segmentation':
         size = per_axis(size, model.ndim, 'patch_size')
-        return sliding_window(predict, x, size, fill=model.fill, device=model.device, **options)
+        if model.blended == 'logits' and predict.alone:
+            predict, options = predict.logits, options | dict(finish=model.activate_one)
+        return sliding_window(predict, x, size, fill=model.fill, blend=model.blend, device=model.device, **options)
     with torch.no_grad(): return predict(x[None].to(model.device))[0]
 
 def _predicted(predict, image, patch_size, options):
@@ -320,7 +329,7 @@ def _predicted(predict, image, patch_size, options):
         values = _windows_or_whole(predict.seeing(x), x, patch_size or model.patch_size, model, options)
         predict.check()
         return values, x.geometry
-    def way(m): return transforms_to_specs(m.preprocessing), m.patch_size, m.fill
+    def way(m): return transforms_to_specs(m.preprocessing), m.patch_size, m.fill, m.blend
     models = predict.models
     if all(way(m) == way(models[0]) for m in models): return one(predict, models[0])
     total = 0.
