@@ -374,7 +374,8 @@ class MedDL(TfmdDL):
 def _as_floats(mask):
     "A mask's label numbers as floats; LabelError where two of them would become one"
     if mask.element_size() > 2 and mask.numel() and mask.abs().max() > 2**24:
-        raise LabelError(f'a mask holds the label {int(mask.abs().max())}; a network learns labels up to 2**24: map them '
+        raise LabelError(f'a mask holds the label {int(mask.abs().max())}; a network learns labels up to 2**24: '
+                         'map them '
                          'to 0, 1, 2, … first')
     return mask.float()
 

@@ -532,7 +532,8 @@ def _jpeg_size(data): # (columns, rows) by the frame's header of a JPEG; None if
     where = 2
     while where + 9 <= len(data) and data[where] == 0xFF:
         kind, (length,) = data[where+1], struct.unpack_from('>H', data, where+2)
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC): return struct.unpack_from('>HH', data, where+5)[::-1]
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return struct.unpack_from('>HH', data, where+5)[::-1]
         where += 1 if kind == 0xFF else 2 + length
 
 def _check_jpeg_parts(path, parts, columns, rows): # what a part leaves open, libtiff fills with what was in memory

@@ -232,7 +232,8 @@ class FitGuard(Callback):
         self.told, what = True, 'NaN' if loss.isnan().any() else 'infinite'
         files = _batch_files(self.dl, self.iter)
         shown = ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
-        warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch {self.epoch}, batch '
+        warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch '
+                      f'{self.epoch}, batch '
                       f'{self.iter} on{f" ({shown})" if files else ""}: {_nan_in(self.xb, self.pred)}', NanLossWarning)
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #7dab70bb
@@ -409,8 +410,8 @@ class Learner(FastaiLearner):
         *args:Any, # `pickle_module` and `pickle_protocol`, as fastai has them
         **kwargs:Any,
     )->None:
-        """fastai's: all but items and optimizer state to `path/fname`, as a whole; the Learner stays as it is. ValueError
-        for weights that hold NaN"""
+        """fastai's: all but items and optimizer state to `path/fname`, as a whole; the Learner stays as it is.
+        ValueError for weights that hold NaN"""
         if rank_distrib(): return
         _refuse_nan(self.model, self.path/fname)
         opt = self.opt
