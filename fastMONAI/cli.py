@@ -37,8 +37,11 @@ def _predict(args):
 
 def _serve(args):
     _quiet()
-    from fastMONAI.apps.serve import serve
-    serve(args.model, args.host, args.port, args.max_upload_mb, device=args.device, open_browser=args.open)
+    from fastMONAI.apps.serve import read_password, serve
+    locked = args.password or args.password_file is not None
+    serve(args.model, args.host, args.port, max_upload_mb=args.max_upload_mb, device=args.device,
+          open_browser=args.open,
+          password=read_password(args.password_file) if locked else None, root_path=args.root_path, proxy=args.proxy)
 
 # %% ../nbs/cli.ipynb #3b660f80
 def _share(x):
@@ -54,6 +57,11 @@ def _at_least(low, high=None):
         if high is not None and value > high: raise argparse.ArgumentTypeError(f'{value} is above {high}')
         return value
     return whole_number
+
+def _port(text):
+    "A type for argparse: a port"
+    if re.fullmatch('[0-9]{1,5}', text) and int(text) < 2**16: return int(text)
+    raise argparse.ArgumentTypeError(f'{text!r} is no port: expected a whole number from 0 (any that is free) to 65535')
 
 _axis = re.compile('([0-2]|[LRPAIS]{1,6})(,([0-2]|[LRPAIS]{1,6}))*')
 
@@ -98,6 +106,10 @@ def _steps(given):
     return found or None
 
 # %% ../nbs/cli.ipynb #056e48e6
+class _Parser(argparse.ArgumentParser):
+    "Says in one line what it does not understand"
+    def error(self, message): self.exit(2, f'{self.prog}: error: {" ".join(message.split())}; see {self.prog} --help\n')
+
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     "Help that names a default where there is one and the words do not"
     def _get_help_string(self, action):
@@ -134,7 +146,17 @@ def _add_serve(commands):
     serve.add_argument('model', metavar='MODEL', help='what save_model wrote')
     serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can '
                                                            'reach this computer')
-    serve.add_argument('--port', metavar='N', type=_at_least(0, 65535), default=7860, help='0: any that is free')
+    serve.add_argument('--port', metavar='N', type=_port, default=7860, help='0: any that is free')
+    lock = serve.add_mutually_exclusive_group()
+    lock.add_argument('--password', action='store_true',
+                      help='ask for a password, the one in the environment variable FASTMONAI_PASSWORD')
+    lock.add_argument('--password-file', metavar='FILE', help='ask for the password in this file')
+    serve.add_argument('--root-path', metavar='PATH', default='',
+                       help='path of the page on a proxy, such as /fastmonai, or its whole address, such as '
+                            'https://models.hospital.example/fastmonai')
+    serve.add_argument('--proxy', metavar='IP', action='append',
+                       help='believe what the proxy at this address says of its visitors (X-Forwarded-For, '
+                            '-Host, -Proto)')
     serve.add_argument('--max-upload-mb', metavar='N', type=_at_least(1), default=1024,
                        help='what one request may send')
     serve.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
@@ -157,8 +179,8 @@ def _add_demo(commands):
 
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
-    parser = argparse.ArgumentParser(prog='fastmonai', allow_abbrev=False,
-                                     description='Deep learning on medical images, on fastai, MONAI and TorchIO')
+    parser = _Parser(prog='fastmonai', allow_abbrev=False,
+                     description='Deep learning on medical images, on fastai, MONAI and TorchIO')
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for add in (_add_demo, _add_predict, _add_serve): add(commands)

@@ -146,6 +146,7 @@ def make_demo_data(
     path:str|Path|None=None, # Folder for the data sets; by default `demo` in `fastmonai_home()`
     n:int=30, # Number of subjects, at least 5
     seed:int=0, # Another seed, other subjects
+    *,
     progress:bool=True, # Show a progress bar?
 )->pd.DataFrame: # Columns subject, protocol, image, labels (full paths), is_valid (one of each five)
     "A data set of made-up subjects, written once"
