@@ -35,6 +35,15 @@ def _predict(args):
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
     return 1 if failed else 0
 
+def _check(args):
+    _quiet()
+    from fastMONAI.data.dataset_check import check_dataset
+    from fastMONAI.data.sources import read_source
+    report = check_dataset(source := read_source(args.source))
+    print(source, report, sep='\n')
+    if args.out: print(f'with pictures: {report.save(args.out)}')
+    return 0 if report.ok else 1
+
 def _serve(args):
     _quiet()
     from fastMONAI.apps.serve import read_password, serve
@@ -163,6 +172,7 @@ def _add_serve(commands):
     serve.add_argument('--open', action='store_true', help='show the page at once')
     serve.set_defaults(run=_serve)
 
+# %% ../nbs/cli.ipynb #82310bc9
 def _add_demo(commands):
     demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, '
                                                                 'without network, in a few minutes',
@@ -177,13 +187,20 @@ def _add_demo(commands):
                                                        'FASTMONAI_HOME, or in ~/.fastmonai)')
     demo.set_defaults(run=_demo)
 
+def _add_check(commands):
+    check = commands.add_parser('check', allow_abbrev=False, formatter_class=_Help,
+                                help='every defect of a data set, before a training')
+    check.add_argument('source', metavar='DATA', help='a folder in any known layout, a CSV file or a datalist')
+    check.add_argument('--out', metavar='FOLDER', help='for the findings as a page with pictures, CSV and JSON')
+    check.set_defaults(run=_check)
+
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = _Parser(prog='fastmonai', allow_abbrev=False,
                      description='Deep learning on medical images, on fastai, MONAI and TorchIO')
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_predict, _add_serve): add(commands)
+    for add in (_add_demo, _add_check, _add_predict, _add_serve): add(commands)
     return parser
 
 # %% ../nbs/cli.ipynb #f7ed9bac

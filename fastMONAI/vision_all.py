@@ -41,6 +41,8 @@ from .data.target_scale import *
 from .data.training_facts import *
 from .data.sources import *
 from .data.dataset_check import *
+
+# %% ../nbs/vision_all.ipynb #b3452ded
 from .learning.networks import *
 from .learning.vision_loss import *
 from .learning.vision_metrics import *
