@@ -94,6 +94,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'fastMONAI/apps/serve.py'),
                                       'fastMONAI.apps.serve._Uploads.add': ('apps/serve.html#_uploads.add', 'fastMONAI/apps/serve.py'),
                                       'fastMONAI.apps.serve._Uploads.close': ('apps/serve.html#_uploads.close', 'fastMONAI/apps/serve.py'),
+                                      'fastMONAI.apps.serve._Uploads.forget': ( 'apps/serve.html#_uploads.forget',
+                                                                                'fastMONAI/apps/serve.py'),
                                       'fastMONAI.apps.serve._Uploads.in_use': ( 'apps/serve.html#_uploads.in_use',
                                                                                 'fastMONAI/apps/serve.py'),
                                       'fastMONAI.apps.serve._Uploads.is_of': ('apps/serve.html#_uploads.is_of', 'fastMONAI/apps/serve.py'),

@@ -254,6 +254,7 @@ class _Case:
     warnings:list = field(default_factory=list) # lines
     files:dict = field(default_factory=dict) # {name: path} to download
     folder:tempfile.TemporaryDirectory = None # where these are
+    sent:list = field(default_factory=list) # paths of a program's uploads, which go with the case when it is deleted
     token:str = field(default_factory=lambda: secrets.token_urlsafe(16)) # in the addresses of its slices and files
     time:float = field(default_factory=time.time)
 
@@ -582,6 +583,10 @@ class _Uploads:
     def close(self, page):
         "Remove the files of a page"
         for a in [a for a,f in list(self.files.items()) if f.page == page]: self._remove(a)
+
+    def forget(self, paths):
+        "Remove files by their paths"
+        for a in [a for a,f in list(self.files.items()) if str(f.path) in paths]: self._remove(a)
 
     def _remove(self, address):
         found = self.files.pop(address, None)
@@ -1211,7 +1216,7 @@ class _Api:
         try:
             paths, chosen = _asked(body, self.service.uploads)
             with self.service.uploads.in_use(paths): case = self.service.predict(key, paths, chosen=chosen)
-            case.image = case.image[..., :0] # programs do not look
+            case.image, case.sent = case.image[..., :0], paths # programs do not look
             return 200, _told(case)
         except _Several as e: return 409, dict(detail=str(e), series=e.series)
         except UploadError as e: return (403 if 'not uploaded here' in str(e) else 422), dict(detail=str(e))
@@ -1225,8 +1230,11 @@ class _Api:
         "Was there this case of a program?"
         key = next((k for k,c in list(self.service.cases.items()) if isinstance(k, tuple)
                     and secrets.compare_digest(c.token.encode(), token.encode(errors='replace'))), None)
-        if key is not None: self.service.close(key, opened=True)
-        return key is not None
+        if key is None: return False
+        sent = self.service.cases[key].sent
+        self.service.close(key, opened=True)
+        self.service.uploads.forget(sent)
+        return True
 
 # %% ../../nbs/apps/01_serve.ipynb #a0b52272
 class _Door:
