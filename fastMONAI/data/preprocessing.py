@@ -125,6 +125,7 @@ class Reorder(MedTransform):
 # %% ../../nbs/data/03_preprocessing.ipynb #7087afed
 class Resample(MedTransform):
     "Bring image and mask to voxels of `spacing`: linear for images, nearest neighbour for masks"
+    anchor = 'centre' # of exported learners that were made before there was a choice
     def __init__(self,
         spacing:float|list, # mm: a number, or one for each axis
         *,
