@@ -459,6 +459,9 @@ def read_table(
     return _tabled(df, files, roles, labels, task, columns, covariates, folder, where)
 
 # %% ../../nbs/data/15_sources.ipynb #36603173
+def _of_split(df, split): # `df` with the split that its file's name says, where it has none of its own
+    return df if split is None or _column(df, 'split', None) is not None else df.assign(split=split)
+
 def read_tables(
     folder:str|Path, # with CSV files and images
     task:str|None=None,
@@ -471,17 +474,16 @@ def read_tables(
     if len(files) > 1 and None in splits.values():
         raise SourceError(f"{folder}: holds the tables {', '.join(f.name for f in files)}; pass the one that lists the "
                           'images')
-    frames = [_csv(f, None)[0].assign(**dict(split=s) if s else {}) for f,s in splits.items()]
-    df = pd.concat(frames, ignore_index=True)
+    df = pd.concat([_of_split(_csv(f, None)[0], s) for f,s in splits.items()], ignore_index=True)
     res = read_table(df, task, root=folder, **columns)
     known = {Path(f) for c in res.images for f in res.table[c].dropna()}
     tests = [f for at in _folders(folder) if _split_of(at.name) == 'test' for f in image_files(at) if f not in known]
     if tests and len(res.images) == 1:
         more = pd.DataFrame(dict(image=[str(f) for f in tests], split='test'))
         both = pd.concat([res.table.drop(columns=['case','patient']), more], ignore_index=True)
-        keep = res.table[['case','patient']].reindex(range(len(both)))
-        names = _cases(both['image'].tolist())
-        both = both.assign(case=keep.case.fillna(pd.Series(names)), patient=keep.patient)
+        keep, names = res.table[['case','patient']].reindex(range(len(both))), pd.Series(_cases(both['image'].tolist()))
+        named = _column(df, 'case', None) is not None
+        both = both.assign(case=keep.case.fillna(names) if named else names, patient=keep.patient)
         res.table = _with_names(both)
         res.notes.append(f'{len(tests)} images in {tests[0].parent.name} have no row: they are the test part')
     res.layout = f'table beside a folder ({", ".join(f.name for f in files)})'
@@ -565,9 +567,14 @@ def read_bids(
 def _spec(folder): # what `dataset.json` holds, or {}
     return read_json(folder/'dataset.json', error=SourceError) if (folder/'dataset.json').is_file() else {}
 
-def _has_channels(folder): # does imagesTr hold CASE_0000 files?
+def _has_channels(folder): # does imagesTr hold CASE_0000 files that `dataset.json` does not name as they are?
     at = folder/'imagesTr'
-    return at.is_dir() and any(_channel.fullmatch(stem_of(f)) for f in at.iterdir() if suffix_of(f))
+    return at.is_dir() and not _has_list(folder) and any(stem_of(f).endswith('_0000') for f in at.iterdir())
+
+def _has_list(folder): # does `dataset.json` name images as they are? (Version 1 of nnU-Net leaves the channel out)
+    listed = _spec(folder).get('training') or []
+    first = listed[0].get('image', '') if isinstance(listed, list) and listed and isinstance(listed[0], dict) else ''
+    return bool(first) and all((folder/f).exists() for f in ([first] if isinstance(first, str) else first))
 
 def _pair_of_folders(folder): # (images, masks) by the folders' names, or None
     of = {}

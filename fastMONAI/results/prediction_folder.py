@@ -107,7 +107,7 @@ def _model_signature(models):
             if v.numel(): h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         steps = transforms_to_specs([*m.preprocessing, *m.postprocessing])
         parts = [m.task, m.channels, steps, m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.fill,
-                 m.opening, m.scale]
+                 m.opening, m.scale, m.blend, m.blended]
         h.update(json.dumps([_words(m.network), *parts]).encode())
     return h.hexdigest()
 
