@@ -48,6 +48,7 @@ class _Series:
     header:object=None # ImageHeader; None if it cannot be opened
     problems:list=field(default_factory=list)
     masks:list=field(default_factory=list) # paths
+    is_copy:bool=False # of another series here
     @property
     def objects(self): return {(f.uid, f.index, f.position) for f in self.frames} # equal for copies
 
@@ -90,7 +91,9 @@ def _join(group): # of one key
     first, parts, copies = group[0], [group[0]], []
     for s in group[1:]:
         same = next((p for p in parts if all(f.uid for f in s.frames) and s.objects == p.objects), None)
-        if same: s.problems.append(f'holds the same objects as {same.path}')
+        if same:
+            s.problems.append(f'holds the same objects as {same.path}')
+            s.is_copy = True
         (copies if same else parts).append(s)
     if len(parts) > 1:
         first.frames, first.header = [f for p in parts for f in p.frames], None
@@ -113,7 +116,7 @@ def _partner(marks, series): # (the _Series that something was drawn on, None) o
 
 def _pair(marks, series): # gives each _Series its masks; (DicomMarks, path, what is wrong) of those without one
     lost, seen = [], set()
-    originals = [s for s in series if not any(p.startswith('holds the same objects as') for p in s.problems)]
+    originals = [s for s in series if not s.is_copy]
     for m,path in marks:
         uid = m.about.get('SOPInstanceUID')
         if uid and uid in seen: continue # a copy of the same file
