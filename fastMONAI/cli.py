@@ -76,10 +76,10 @@ _axis = re.compile('([0-2]|[LRPAIS]{1,6})(,([0-2]|[LRPAIS]{1,6}))*')
 
 def _axes(text):
     "A type for argparse: axes to mirror, as for `inference`"
-    if text == 'all': return True
+    if text in ('all', 'none'): return text == 'all'
     if not _axis.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} names no axis: expected AP, LR, IS, or 0, 1, 2 of the network's grid")
+            f"{text!r} names no axis: expected AP, LR, IS, 0, 1, 2 of the network's grid, or none")
     return [int(o) if o.isdigit() else o for o in text.split(',')]
 
 def _gather_axes(argv):
@@ -87,7 +87,7 @@ def _gather_axes(argv):
     res, left = [], list(argv)
     while left and left[0] != '--':
         word, axes = left.pop(0), []
-        while word == '--tta' and left and _axis.fullmatch(left[0]): axes.append(left.pop(0))
+        while word == '--tta' and left and (_axis.fullmatch(left[0]) or left[0] == 'none'): axes.append(left.pop(0))
         res.append(f'--tta={",".join(axes) or "all"}' if word == '--tta' else word)
     return res + left
 
@@ -137,10 +137,9 @@ def _add_predict(commands):
     predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
     predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5,
                          help="of windows, from 0 to below 1, or 'auto'")
-    predict.add_argument('--tta', metavar='AXES', nargs='?', const='all', type=_axes, default=False,
+    predict.add_argument('--tta', metavar='AXES', nargs='?', const='all', type=_axes,
                          help="average over mirror images: of all axes, or of those that follow, such as AP IS, "
-                              "or 0 1 2 "
-                              "of the network's grid")
+                              "or 0 1 2 of the network's grid; none: of no axis (default: as the model was saved)")
     predict.add_argument('--postprocess', metavar='STEP', action='append', type=_step,
                          help="keep-largest, fill-holes, remove-small=MM3, or a JSON file of steps, after the model's "
                               'own; several times: in this order')

@@ -7,7 +7,7 @@ __all__ = ['HubError', 'push_to_hub', 'from_hub']
 
 # %% ../../nbs/models/03_hub.ipynb #b1321515
 import hashlib, json, os, re, shutil, tempfile, threading, time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ import torch
 from .. import __version__
 from ..learning.networks import build_network
 from ..learning.vision_learner import Learner
-from .med_model import MedModel, ModelError, model_of
+from .med_model import MAX_NETWORKS, MedModel, ModelError, model_of
 from .sharing import MAX_CONFIG, MODEL_FILES, load_model, model_card, model_file, read_config
-from .sharing import save_model, sha256_of
+from .sharing import save_model, sha256_of, weights_files
 
 # %% ../../nbs/models/03_hub.ipynb #d5fe2ad8
 def _client():
@@ -132,6 +132,10 @@ def _folder(o, tmp, saving):
     if saving: raise TypeError(f'{sorted(saving)[0]} cannot be changed in a folder: it is pushed as it is')
     return Path(o)
 
+def _weights(folder):
+    "Names of the files with weights that the configuration in `folder` asks for"
+    return weights_files(len(read_config(Path(folder)/'config.json')['weights_sha256']))
+
 def _card(folder, load):
     "The card of a folder, which must hold a model: as its owner wrote it, or ours with the call `load`"
     model = load_model(folder)
@@ -139,16 +143,17 @@ def _card(folder, load):
     return model_card(model, loading=load) if card == model_card(model) else card
 
 def _upload(api, repo_id, folder, tag, message):
-    "One commit with the three files; its hash"
+    "One commit with all files of the model; its hash"
     from huggingface_hub import CommitOperationAdd
     load = f'from_hub({repo_id!r})' if tag is None else f'from_hub({repo_id!r}, revision={tag!r})'
-    files = dict(zip(MODEL_FILES, (model_file(folder, 'config.json'), model_file(folder, 'model.safetensors'),
-                              _card(folder, load).encode())))
+    files = {n: model_file(folder, n) for n in ('config.json', *_weights(folder))}
+    files['README.md'] = _card(folder, load).encode()
     return api.create_commit(repo_id, [CommitOperationAdd(k, v) for k,v in files.items()], commit_message=message).oid
 
 # %% ../../nbs/models/03_hub.ipynb #9f48673f
 def push_to_hub(
-    learn_or_model:Learner|MedModel|str|Path, # A `Learner`, a `MedModel`, or a folder that `save_model` wrote
+    # A `Learner`, a `MedModel`, a list of these (an ensemble), or a folder that `save_model` wrote
+    learn_or_model:Learner|MedModel|Sequence[Learner|MedModel]|str|Path,
     repo_id:str, # 'user/name'; made if it is not there
     tag:str|None=None, # Of this release, such as 'v1.0'
     private:bool|None=None, # Only for those whom its owner lets in? None: as the account has it for new repositories
@@ -162,7 +167,8 @@ def push_to_hub(
     name that no repository has, ModelError for a folder without a model"""
     api = _api(repo_id, token)
     if tag is not None: _check_ref(tag, 'tag')
-    if not isinstance(learn_or_model, (str, Path)): model_of(learn_or_model)
+    if not isinstance(learn_or_model, (str, Path)):
+        for o in learn_or_model if isinstance(learn_or_model, (list, tuple)) else [learn_or_model]: model_of(o)
     if not (token or token is None and _client().get_token()):
         raise HubError(f'{repo_id}: no token: run `hf auth login`, or pass token=')
     with _told(api, repo_id):
@@ -183,19 +189,25 @@ def _check_small(files, name):
         if n not in files: raise ModelError(f'{name}: has no {n}; expected a repository that push_to_hub made')
     for n,f in files.items():
         if f.size is None: raise ModelError(f'{name}/{n}: the Hub does not tell its size')
-        if n != 'model.safetensors' and f.size > MAX_CONFIG:
+        if n in MODEL_FILES and n != 'model.safetensors' and f.size > MAX_CONFIG:
             raise ModelError(f'{name}/{n}: {f.size:,} bytes, expected at most {MAX_CONFIG:,}')
 
-def _check_weights(folder, file):
-    "Refuse weights that are not those of the configuration, by hash and size alone"
-    config, path = read_config(folder/'config.json'), folder/'model.safetensors'
-    if file.lfs and file.lfs.sha256 != config['weights_sha256']:
-        raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs)')
+def _check_weights(folder, files):
+    "Names of the weights; refuse those that are not the configuration's, by hash and size alone"
+    config, names = read_config(folder/'config.json'), _weights(folder)
+    for n,sha256 in zip(names, config['weights_sha256']):
+        if n not in files:
+            raise ModelError(f'{folder/n}: is not there, and config.json was written with {len(names)} files of '
+                             'weights')
+        if files[n].lfs and files[n].lfs.sha256 != sha256:
+            raise ModelError(f'{folder/n}: is not the file that config.json was written with (its hash differs)')
     try: state = build_network(config['network'], device='meta').state_dict()
     except ValueError as e: raise ModelError(f'{folder/"config.json"}: {_line(e)}') from None
     most = sum(v.numel()*v.element_size() + 1000 for v in state.values()) + 10_000 # with names and shapes
-    if file.size > most:
-        raise ModelError(f'{path}: {file.size:,} bytes, and the network of config.json has at most {most:,}')
+    for n in names:
+        if (size := files[n].size) > most:
+            raise ModelError(f'{folder/n}: {size:,} bytes, and the network of config.json has at most {most:,}')
+    return names
 
 # %% ../../nbs/models/03_hub.ipynb #390871e2
 _MAX_ANSWER = 20_000_000 # bytes of JSON
@@ -347,7 +359,8 @@ def _listed(api, repo_id, revision):
     from huggingface_hub.hf_api import ModelInfo
     try:
         info = ModelInfo(**_json(api, repo_id, f'/revision/{quote(revision, safe="")}?blobs=true'))
-        files = {f.rfilename: f for f in info.siblings if f.rfilename in MODEL_FILES}
+        names = {*MODEL_FILES, *weights_files(MAX_NETWORKS)}
+        files = {f.rfilename: f for f in info.siblings if f.rfilename in names}
         wrong = [h for h in (info.sha, *(f.lfs.sha256 if f.lfs else f.blob_id for f in files.values()))
                  if not _hashes.fullmatch(h)]
         wrong += [f.size for f in files.values() if f.size is not None and not (type(f.size) is int and f.size >= 0)]
@@ -366,8 +379,8 @@ def _download(api, repo_id, revision):
     folder = home/'snapshots'/sha
     with _named(folder, name):
         _fetch(api, repo_id, files['config.json'], folder)
-        _check_weights(folder, files['model.safetensors'])
-        for n in files.keys() - {'config.json'}: _fetch(api, repo_id, files[n], folder)
+        for n in {'README.md', *_check_weights(folder, files)} & files.keys():
+            _fetch(api, repo_id, files[n], folder)
     if revision != sha: # by its name, for when there is no network
         (home/'refs'/revision).parent.mkdir(parents=True, exist_ok=True)
         (home/'refs'/revision).write_text(sha)
@@ -377,11 +390,12 @@ def _cached(api, repo_id, revision):
     "The folder in the cache, when there is no network"
     hub = _client()
     try:
-        for n in MODEL_FILES[:2]: path = api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)
-        folder = Path(path).parent
+        def there(n): return Path(api.hf_hub_download(repo_id, n, revision=revision, local_files_only=True)).parent
+        folder = there('config.json')
         if not _hashes.fullmatch(folder.name):
             raise HubError(f'{repo_id}: the cache names {folder.name!r} where a commit was expected: remove '
                            f'{hub.constants.HF_HUB_CACHE}')
+        for n in _weights(folder): there(n)
         return folder
     except hub.errors.LocalEntryNotFoundError:
         raise HubError(f'{repo_id}: {api.endpoint} cannot be reached, and revision {revision!r} is not in the '

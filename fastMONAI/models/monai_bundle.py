@@ -7,6 +7,7 @@ __all__ = ['to_bundle', 'from_bundle']
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6242faf2
 import math, os, pickle, re, tempfile
+from contextlib import suppress
 from importlib.metadata import version as _version
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from ..learning.networks import build_network, network_spec
 from ..learning.vision_learner import Learner
 from ..data.preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity
 from ..data.preprocessing import PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
-from .med_model import MedModel, ModelError, check_weights, check_without_memory, is_number, model_of
+from .med_model import MAX_NETWORKS, MedModel, ModelError, check_weights, check_without_memory
+from .med_model import is_number, model_of
 from .sharing import MAX_CONFIG, check_shapes, folder_path, max_weights, model_card
 from .sharing import model_for_others, model_from_json, model_to_json, weights_of
 
@@ -127,12 +129,27 @@ def _network_def(spec):
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #a592a58a
 def _predictor(model, n):
-    "From a batch of windows to probabilities"
-    logits = '@network(x)' if model.temperature == 1 else f'@network(x) / {model.temperature}'
-    if model.activation is None: return '@network'
-    if model.blended == 'logits': return '@network' if model.temperature == 1 else f'$lambda x: {logits}'
-    return f'$lambda x: torch.softmax({logits}, 1)' if model.activation == 'softmax' and n > 1 \
-        else f'$lambda x: torch.sigmoid({logits})'
+    "From a batch of windows to probabilities, of several networks their mean"
+    of = 'n(x)' if model.members else '@network(x)'
+    logits = of if model.temperature == 1 else f'{of} / {model.temperature}'
+    plain = model.activation is None or model.blended == 'logits'
+    if plain and not model.members and logits == of: return '@network'
+    said = of if model.activation is None else logits if plain else \
+        f'torch.softmax({logits}, 1)' if model.activation == 'softmax' and n > 1 else f'torch.sigmoid({logits})'
+    return f'$lambda x: sum({said} for n in @networks) / len(@networks)' if model.members else f'$lambda x: {said}'
+
+def _members(model):
+    "What `inference.json` says of the networks of an ensemble beyond the first"
+    if not model.members: return {}
+    return dict(member_ckpts=[f"$@bundle_root + '/{n}'" for n in _weights_names(len(model.networks))[1:]],
+                member_defs=[_network_def(network_spec(m)) for m in model.members],
+                networks='$[@network, *[m.to(@device) for m in @member_defs]]')
+
+def _weights_names(n): # files of a bundle with `n` networks
+    return ['models/model.pt', *(f'models/model-{i}.pt' for i in range(2, n+1))]
+
+_LOAD_MEMBERS = ("$[m.load_state_dict(torch.load(p, map_location='cpu', weights_only=True)) "
+                 "for m, p in zip(@member_defs, @member_ckpts)]", '$[m.eval() for m in @member_defs]')
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #65b9917e
 def _back(model):
@@ -195,10 +212,11 @@ def _inference_config(model, n):
         initialize=[
             "$@network_def.load_state_dict(torch.load(@ckpt_path, map_location='cpu', weights_only=True))",
             '$@network.eval()',
+            *(_LOAD_MEMBERS if model.members else []),
             *(["$setattr(@inferer, 'roi_weight_map', @window_weights)"] if weighs else []),
         ],
         run=["$torch.no_grad()(lambda: [@predict(d)['pred'].shape for d in @dataset])()"],
-    ) | (_GRIDS if _resamples(model) else {}) | window
+    ) | _members(model) | (_GRIDS if _resamples(model) else {}) | window
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #ddad777c
 SCHEMA = 'https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json'
@@ -253,25 +271,34 @@ python -m monai.bundle run --config_file configs/inference.json --dataset_dir fo
 
 _WRITTEN = 'LICENSE', 'docs/README.md', 'configs/inference.json', 'configs/metadata.json', 'models/model.pt'
 
-def _free(folder):
-    "ValueError if a file that `to_bundle` would replace, or remove, is no bundle's"
-    there = [n for n in _WRITTEN if (folder/n).exists()]
-    if there and not (folder/'configs/metadata.json').is_file():
-        raise ValueError(f'{folder/there[0]}: is there, and of no bundle: give a folder of its own')
+def _own_files(folder, n):
+    """Files with the licence, or with weights, of an earlier bundle in `folder`; ValueError if a file that `to_bundle`
+    would replace, or remove, is no bundle's: `n` networks are written"""
+    there = [f for f in (*_WRITTEN, *_weights_names(n)) if os.path.lexists(folder/f)]
+    if not there: return []
+    if not (folder/'configs/metadata.json').is_file(): other = there
+    else:
+        before = {}
+        with suppress(OSError, ValueError): before = read_json(folder/'configs/inference.json')
+        ckpts = before.get('member_ckpts')
+        ours = ['LICENSE', *_weights_names(min(len(ckpts) + 1, MAX_NETWORKS) if isinstance(ckpts, list) else 1)]
+        other = [f for f in there if f not in (*ours, *_WRITTEN)]
+    if not other: return ours
+    raise ValueError(f'{folder/other[0]}: is there, and of no bundle: give a folder of its own')
 
 def _write(model, folder, configs):
     several = f', each a list of {model.channels} files or one file with {model.channels} channels'
     channels = several if model.channels > 1 else ''
-    with writing(folder, folder=True, ours=['LICENSE']) as new:
+    with writing(folder, folder=True, ours=_own_files(folder, len(model.networks))) as new:
         for name,d in configs.items(): write_json(new/'configs'/name, d)
         (new/'models').mkdir()
-        torch.save(weights_of(model.network), new/'models/model.pt')
+        for f,o in zip(_weights_names(len(model.networks)), model.networks): torch.save(weights_of(o), new/f)
         write_text(new/'docs/README.md', model_card(model) + _HOW % channels)
         if model.info.get('license'): write_text(new/'LICENSE', f'SPDX-License-Identifier: {model.info["license"]}\n')
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #0a46d83f
 def to_bundle(
-    learn_or_model:Learner|MedModel, # A `Learner` is validated for the card; of a segmentation in 3D
+    learn_or_model:Learner|MedModel, # A `Learner` is validated for the card; of a segmentation in 3D; also an ensemble
     folder:str|Path, # Where to; made if needed. Files of an earlier bundle in it are replaced
     version:str='1.0.0', # Of the bundle
     metrics:dict|None=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
@@ -280,17 +307,21 @@ def to_bundle(
     """Write a MONAI bundle: weights, network, preprocessing, inference and metadata, which predicts without fastMONAI;
     ValueError for a model that MONAI cannot express, weights with NaN, and a folder of something else"""
     model, folder = model_of(learn_or_model), folder_path(folder)
-    _free(folder)
+    _own_files(folder, len(model.networks))
     if model.task != 'segmentation' or model.ndim != 3:
         raise ValueError(f'a bundle is written of a segmentation in 3D, and this model does {model.task} in '
                          f'{model.ndim}D: share it by save_model')
     if model.postprocessing:
         raise ValueError(f'{model.postprocessing[0]!r}, a postprocessing, is not written to a bundle: set the '
                          'model\'s postprocessing to []')
+    if model.tta:
+        raise ValueError(f'mirror images along {model.tta}, which the model averages, are not written to a bundle: set '
+                         "the model's tta to []")
     network_def, n = _network_def(network_spec(model.network)), _n_channels(model)
     model.check_outputs(n)
     _check_texts(network_def, 'an argument of a network')
     model = model_for_others(learn_or_model, metrics, info)
+    if model.members: model.blended = 'probabilities' # as an ensemble does in any case
     configs = {'inference.json': _inference_config(model, n), 'metadata.json': _metadata(model, n, version)}
     _check_texts(configs['metadata.json'], 'a text of a model')
     _write(model, folder, configs)
@@ -385,8 +416,7 @@ def _built(config, spec, device=None):
 # %% ../../nbs/models/04_monai_bundle.ipynb #16b5a5bd
 _ROOT = re.compile(r"\$\s*@bundle_root\s*\+\s*['\"]([^'\"]*)['\"]\s*$")
 
-def _weights_path(folder, config, weights):
-    given = weights or config.at('ckpt_path', 'checkpointloader::load_path', 'load_path')
+def _weights_path(folder, given): # `given`: what a configuration, or the user, calls the file
     if isinstance(given, _Expression): given = found.group(1).lstrip('/') if (found := _ROOT.match(given)) else None
     names = [str(given)] if given else ['models/model.pt', 'models/model.safetensors']
     path = next((p for p in (_inside(folder, n) for n in names) if p.is_file()), None)
@@ -581,6 +611,21 @@ def _model_in(config, meta, sketch, skip_unknown):
         raise ModelError(f'{meta.path}: {" ".join(str(e).split())[:300]}') from None
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #efedd329
+def _states(folder, config, weights, sketch):
+    "The weights of each network of a bundle"
+    given = [weights or config.at('ckpt_path', 'checkpointloader::load_path', 'load_path')]
+    more = config.at('member_ckpts') or []
+    if not isinstance(more, list) or len(more) >= MAX_NETWORKS or not all(isinstance(o, str) for o in more):
+        raise ModelError(f'{config.path}: member_ckpts is {str(more)[:50]!r}, expected names of at most '
+                         f'{MAX_NETWORKS - 1} files')
+    return [_state_of(_weights_path(folder, o), sketch) for o in given + more]
+
+def _network(config, spec, state):
+    network = _built(config, spec)
+    network.load_state_dict(state)
+    return network.eval()
+
+# %% ../../nbs/models/04_monai_bundle.ipynb #4dff9041
 def from_bundle(
     folder:str|Path, # A MONAI bundle, or its zip
     device:str|torch.device='cpu', # Where the network goes
@@ -602,8 +647,6 @@ def from_bundle(
     meta, spec = _read(folder, 'configs/metadata.json'), _network_spec(config)
     sketch = _built(config, spec, 'meta')
     model = _model_in(config, meta, sketch, skip_unknown)
-    state = _state_of(_weights_path(folder, config, weights), sketch)
-    model.network = _built(config, spec)
-    model.network.load_state_dict(state)
-    model.network.eval()
+    states = _states(folder, config, weights, sketch)
+    model.network, *model.members = [_network(config, spec, o) for o in states]
     return model.to(device)

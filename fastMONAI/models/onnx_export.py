@@ -8,6 +8,7 @@ __all__ = ['MAX_ONNX', 'to_onnx', 'OnnxNetwork', 'from_onnx', 'to_torch_export']
 # %% ../../nbs/models/05_onnx_export.ipynb #921f0b96
 import contextlib, io, json, logging, math, warnings
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..images.files import each_once, refuse_overwriting, writing
 from ..learning.networks import unwrapped
 from ..learning.vision_learner import Learner
 from ..learning.networks import first_output
-from .med_model import MedModel, ModelError, check_weights, model_of
+from .med_model import MedModel, ModelError, check_weights, mean_logits, model_of
 from .sharing import MAX_CONFIG, check_types, model_from_json, model_to_json
 
 # %% ../../nbs/models/05_onnx_export.ipynb #d716d13d
@@ -34,21 +35,19 @@ def _plain_tensors(network):
     return network
 
 class _Output(nn.Module):
-    "The network's output as one tensor"
+    "What the networks of a model say, as one tensor"
     def __init__(self, model, probabilities):
         super().__init__()
-        self.network, self.activation, self.temperature = (
-            _plain_tensors(unwrapped(model.network)),
-            model.activation if probabilities else None,
-            model.temperature,
-        )
+        self.networks = nn.ModuleList([_plain_tensors(unwrapped(n)) for n in model.networks])
+        self.activation, self.temperature, self.activates = model.activation, model.temperature, probabilities
         if model.scale is not None:
             for k in ('mean', 'std'): self.register_buffer(k, torch.tensor(model.scale[k], device=model.device))
         self.scaled = model.scale is not None
     def forward(self, image:torch.Tensor)->torch.Tensor: # (B, channels, *spatial)
-        y = first_output(self.network(image))
+        outputs = [first_output(n(image)) for n in self.networks]
+        y = mean_logits(outputs, self.activation, temperature=self.temperature)
         if self.scaled: return y*self.std + self.mean
-        if self.activation is None: return y
+        if self.activation is None or not self.activates: return y
         if self.temperature != 1: y = y/self.temperature
         return y.softmax(1) if self.activation == 'softmax' and y.shape[1] > 1 else y.sigmoid()
 
@@ -95,7 +94,8 @@ def _exported(network, model, size, free):
 _FORMAT_VERSION = 1
 
 def _description(model, probabilities, size, free):
-    "The model in JSON, without its network"
+    "The model in JSON, without its networks"
+    if model.members: model = replace(model, blended='probabilities') # as an ensemble does, and the graph counts as one
     scale = model.scale and dict(model.scale, mean=[0.]*len(model.classes), std=[1.]*len(model.classes)) # done within
     return model_to_json(model) | dict(scale=scale, format_version=_FORMAT_VERSION, probabilities=probabilities,
                                   size=None if free else size)
@@ -155,7 +155,7 @@ def _graph(network, model, size, free, opset):
 
 # %% ../../nbs/models/05_onnx_export.ipynb #cb6c1dbc
 def to_onnx(
-    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`
+    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`, which may be an ensemble
     path:str|Path, # Where to: `.onnx`
     *,
     probabilities:bool=False, # Write the activation into the graph? If not, its output is logits
@@ -167,8 +167,8 @@ def to_onnx(
     prediction needs in its metadata"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.onnx': raise ValueError(f'{path}: expected a name that ends in .onnx')
-    refuse_overwriting(path, getattr(unwrapped(model.network), 'path', None)) # the graph that the model itself runs
-    _check_network(model.network)
+    for n in model.networks: refuse_overwriting(path, getattr(unwrapped(n), 'path', None)) # a graph that it runs
+    for n in model.networks: _check_network(n)
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     name, errors = type(unwrapped(model.network)).__name__, []
     for any_size in [True, False] if free is None and name not in _TRANSFORMERS else [bool(free)]:
@@ -289,7 +289,7 @@ def from_onnx(
 
 # %% ../../nbs/models/05_onnx_export.ipynb #be86a97b
 def to_torch_export(
-    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`
+    learn_or_model:Learner|MedModel, # A `Learner`, or a model of `load_model`, which may be an ensemble
     path:str|Path, # Where to: `.pt2`
     *,
     probabilities:bool=False, # Write the activation into the graph?
@@ -300,7 +300,7 @@ def to_torch_export(
     trust: `torch.export.load` can run code"""
     model, path = model_of(learn_or_model), Path(path)
     if path.suffix != '.pt2': raise ValueError(f'{path}: expected a name that ends in .pt2')
-    _check_network(model.network)
+    for n in model.networks: _check_network(n)
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)
     try: program = _exported(network, model, size, free)
     except Exception as e:

@@ -7,14 +7,13 @@ __all__ = ['MAX_CONFIG', 'card_metadata', 'model_card', 'save_model', 'model_fil
 
 # %% ../../nbs/models/02_sharing.ipynb #4e4564f9
 import hashlib, math, os, re, stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 import warnings
-from contextlib import suppress
 
 import numpy as np, pandas as pd
 import torch
@@ -38,8 +37,8 @@ from ..data.training_facts import check_facts, training_facts
 from ..learning.networks import build_network, network_name, network_spec, spec_for, unwrapped
 from ..learning.vision_loss import CustomLoss
 from ..learning.vision_learner import Learner
-from .med_model import MedModel, MAX_VOXELS, ModelError, check_weights, check_without_memory
-from .med_model import image_opener, is_number, model_of, task_of
+from .med_model import MedModel, MAX_NETWORKS, MAX_VOXELS, ModelError, check_weights
+from .med_model import check_without_memory, ensemble_of, image_opener, is_number, model_of, task_of
 from .scores import validation_metrics
 
 # %% ../../nbs/models/02_sharing.ipynb #d2f1c78e
@@ -144,6 +143,7 @@ def _times(values): return '×'.join(f'{v:g}' for v in values)
 
 def _facts(model):
     t, words = model.training, []
+    if t.get('of'): words.append(f"Of {t['of']}:")
     if t.get('n_train'):
         words.append(f"Trained on {t['n_train']} images, validated on {t.get('n_valid', 0)}"
                      + (f", {t['epochs']} epochs" if t.get('epochs') else '') + f", loss {t.get('loss', 'not known')}.")
@@ -160,8 +160,10 @@ def _facts(model):
 def _input_words(model):
     steps = ', '.join(map(repr, transforms_from_specs(transforms_to_specs(model.preprocessing)))) or 'none'
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
+    several = f' {len(model.networks)} of it, whose probabilities are averaged.' if model.members else ''
+    mirrored = f' Mirror images are averaged too, along {", ".join(map(str, model.tta))}.' if model.tta else ''
     return (f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: "
-            f"`{steps}`.{window} Network: `{network_name(network_spec(model.network))}`.")
+            f"`{steps}`.{window} Network: `{network_name(network_spec(model.network))}`.{several}{mirrored}")
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
@@ -199,15 +201,22 @@ def model_card(
             '\n\n'.join(f'## {k}\n\n{v}' for k,v in sections.items()) + '\n')
 
 # %% ../../nbs/models/02_sharing.ipynb #279ee82e
-FORMAT, FORMAT_VERSION = 'fastMONAI model', 1
+FORMAT, FORMAT_VERSION = 'fastMONAI model', 2 # 1: of one network, without mirror images
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 
-_plain_fields = [f.name for f in fields(MedModel)
-                 if f.name not in ('network', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
+_plain_fields = [f.name for f in fields(MedModel) if f.name not in (
+    'network', 'members', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
 
 
 
 # %% ../../nbs/models/02_sharing.ipynb #919ae897
+def weights_files(
+    n:int, # of networks
+)->list[str]:
+    "Names of the files with weights of `n` networks in a model's folder"
+    return ['model.safetensors', *(f'model-{i}.safetensors' for i in range(2, n+1))]
+
+# %% ../../nbs/models/02_sharing.ipynb #fd1e200b
 def _defined(v):
     "`v` with null, which JSON has, for NaN, which it has not"
     if isinstance(v, dict): return {k: _defined(o) for k,o in v.items()}
@@ -217,15 +226,21 @@ def _defined(v):
 def model_to_json(
     model:MedModel,
 )->dict:
-    "A model as JSON has it, without its network"
+    "A model as JSON has it, without its networks"
     plain = {k: getattr(model, k) for k in _plain_fields}
+    if not model.tta: del plain['tta'] # of which older readers do not know
     return dict(preprocessing=transforms_to_specs(model.preprocessing),
                 postprocessing=transforms_to_specs(model.postprocessing),
                 classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)]) | _defined(plain)
 
-def _config(model, sha256):
-    return dict(format=FORMAT, format_version=FORMAT_VERSION, network=network_spec(model.network),
-                weights_sha256=sha256) | model_to_json(model)
+def _config(model, hashes):
+    "`config.json`; ValueError where a network cannot be described, or is not made as the first"
+    spec, *others = map(network_spec, model.networks)
+    for i,o in enumerate(others, 2):
+        if o != spec: raise ValueError(f'networks 1 and {i} of the ensemble were made with other arguments: {spec} {o}')
+    weights = dict(format_version=2, weights_sha256=hashes) if model.members or model.tta else dict(
+        format_version=1, weights_sha256=hashes[0])
+    return dict(format=FORMAT, network=spec) | weights | model_to_json(model)
 
 
 
@@ -250,17 +265,22 @@ def weights_of(
 
 # %% ../../nbs/models/02_sharing.ipynb #2997445c
 def model_for_others(
-    learn_or_model:Learner|MedModel,
-    metrics:dict|None, # None: a `Learner` is validated
+    given:Learner|MedModel|Sequence[Learner|MedModel], # several: see `ensemble_of`
+    metrics:dict|None, # None: a `Learner` is validated, several are not
     info:dict, # see `INFO`
+    **settings, # fields of the model to set; None: as it is
 )->MedModel:
     "What is given away of a model, as a copy: what is given stays as it is. TypeError for an `info` no card knows"
     _check_info(info)
-    model = replace(model_of(learn_or_model))
+    settings = {k: v for k,v in settings.items() if v is not None}
+    if isinstance(given, (list, tuple)):
+        model = ensemble_of([model_for_others(o, {} if len(given) > 1 else metrics, {}) for o in given], **settings)
+        return replace(model, metrics=model.metrics if metrics is None else metrics, info=model.info | info)
+    model = replace(model_of(given), **settings)
     network_spec(model.network) # a network that cannot be described is refused before it is validated
-    if not isinstance(learn_or_model, MedModel):
-        model.training, model.versions = _fingerprint(learn_or_model), {k: version(k) for k in _libraries}
-        if metrics is None: metrics = validation_metrics(learn_or_model, model)
+    if not isinstance(given, MedModel):
+        model.training, model.versions = _fingerprint(given), {k: version(k) for k in _libraries}
+        if metrics is None: metrics = validation_metrics(given, model)
     if metrics is not None: model.metrics = metrics
     model.info = model.info | info
     return model
@@ -292,49 +312,63 @@ def folder_path(
 MODEL_FILES = 'config.json', 'model.safetensors', 'README.md'
 
 # %% ../../nbs/models/02_sharing.ipynb #bbc80ca5
+def _own_files(folder, n):
+    """Names of the files with weights that an earlier model has in `folder`; ValueError where one of something else is
+    in the place of a file of a model with `n` networks"""
+    files = ['config.json', *weights_files(n), 'README.md']
+    there, ours = [f for f in files if os.path.lexists(folder/f)], []
+    try: d = read_json(folder/'config.json')
+    except (FileNotFoundError, ValueError): # of a model that was cut short
+        if 'model.safetensors' in there: return [f for f in weights_files(MAX_NETWORKS) if os.path.lexists(folder/f)]
+        d = {}
+    if d.get('format') == FORMAT:
+        before = d.get('weights_sha256')
+        ours = weights_files(min(len(before), MAX_NETWORKS) if isinstance(before, list) else 1)
+        there = [f for f in there if f not in ('config.json', 'README.md')]
+    other = [f for f in there if f not in ours]
+    if other: raise ValueError(f'{folder/other[0]}: is there, and of no model of fastMONAI: give a folder of its own')
+    return ours
+
+def _write(model, folder):
+    files = weights_files(len(model.networks))
+    with writing(folder, folder=True, ours=_own_files(folder, len(files))) as new:
+        for f,network in zip(files, model.networks): save_file(weights_of(network), new/f)
+        write_json(new/'config.json', _config(model, [sha256_of(new/f) for f in files]))
+        write_text(new/'README.md', model_card(model))
+
+# %% ../../nbs/models/02_sharing.ipynb #9e772c9b
 def save_model(
-    learn_or_model:Learner|MedModel, # A `Learner`, which is validated for the card, or a `MedModel`
+    # A `Learner`, which is validated for the card, or a `MedModel`; a list of these: an ensemble, not validated
+    learn_or_model:Learner|MedModel|Sequence[Learner|MedModel],
     folder:str|Path, # Where to; made if needed. Files of an earlier model in it are replaced
     metrics:dict|None=None, # What to write instead of validating, as `validation_metrics` gives; {}: nothing
     # Steps for a predicted mask, done by `inference`: `KeepLargest()`, `FillHoles()`, `RemoveSmall(min_mm3)`
     postprocessing:PostProcessing|list|None=None,
     temperature:float|None=None, # What logits are divided by, as `fit_temperature` gives
+    *,
+    tta:list|None=None, # Axes whose mirror images are averaged, as 'LR', 'AP', 'IS' or numbers
     **info, # `name`, `description`, `intended_use`, `limitations`, `license`, `authors`, `datasets` for the card
 )->Path:  # The folder
-    """Write `model.safetensors`, `config.json` and a card: all that is needed to predict, and nothing that can run. The
-    folder is replaced as a whole, and other files in it stay. ValueError if it holds a README.md or a config.json of
-    something else, for weights with NaN, and for a part of the model that cannot be described"""
+    """Write the weights (`model.safetensors`, and of an ensemble `model-2.safetensors`, …), `config.json` and a card:
+    all that is needed to predict, and nothing that can run. The folder is replaced as a whole, and other files in it
+    stay. ValueError if it holds a file of one of these names of something else, for weights with NaN, for networks that
+    make no ensemble, and for a part of the model that cannot be described"""
     _refuse_fastais('save', isinstance(learn_or_model, (str, os.PathLike)))
-    folder = _free(folder)
-    model = model_for_others(learn_or_model, metrics, info)
-    if postprocessing is not None: model.postprocessing = listify(postprocessing)
-    if temperature is not None: model = replace(model, temperature=temperature)
+    _own_files(folder := folder_path(folder), 1)
+    steps = None if postprocessing is None else listify(postprocessing)
+    model = model_for_others(learn_or_model, metrics, info, postprocessing=steps, temperature=temperature, tta=tta)
     _write(model, folder)
     return folder
-
-def _free(folder):
-    "`folder` as a path, if no file in it that `save_model` would replace is of something else"
-    folder = folder_path(folder)
-    there = [n for n in MODEL_FILES if (folder/n).exists()]
-    try: ours = read_json(folder/'config.json').get('format') == FORMAT
-    except (FileNotFoundError, ValueError): ours = 'model.safetensors' in there # of a model that was cut short
-    if ours or not there: return folder
-    raise ValueError(f'{folder/there[0]}: is there, and of no model of fastMONAI: give a folder of its own')
-
-def _write(model, folder):
-    with writing(folder, folder=True) as new:
-        save_file(weights_of(model.network), new/'model.safetensors')
-        write_json(new/'config.json', _config(model, sha256_of(new/'model.safetensors')))
-        write_text(new/'README.md', model_card(model))
 
 # %% ../../nbs/models/02_sharing.ipynb #7726f2c7
 MAX_CONFIG = 5_000_000 # bytes
 _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int,
               activation=(str, type(None)), exclusive=bool, fill=(float, int), blend=str, blended=str,
               temperature=(float, int), patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict,
-              metrics=dict, training=dict, info=dict, versions=dict)
-_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities') # what older models do not have
-_file_types = dict(format=str, format_version=int, network=dict, weights_sha256=str)
+              metrics=dict, training=dict, info=dict, versions=dict, tta=list)
+# what older models do not have
+_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities', tta=[])
+_file_types = dict(format=str, format_version=int, network=dict, weights_sha256=list)
 
 
 
@@ -391,17 +425,25 @@ _commit = re.compile('[0-9a-f]{40}')
 def read_config(
     path:Path, # of a model's config.json
 )->dict:
-    "The configuration, in JSON of this version; FileNotFoundError, or ModelError for what is none"
+    """The configuration, in JSON of this version: `weights_sha256` is a list, a hash for each network.
+    FileNotFoundError, or ModelError for what is none"""
     path = model_file(path.parent, path.name, max_bytes=MAX_CONFIG)
     d = read_json(path, error=ModelError, max_bytes=MAX_CONFIG)
-    d = _LATER | d
     if d.get('format') != FORMAT: raise ModelError(f'{path}: is no model of fastMONAI')
-    if d.get('format_version') != FORMAT_VERSION:
-        raise ModelError(f'{path}: its format has version {str(d.get("format_version"))[:50]}, and this fastMONAI '
-                         f'reads {FORMAT_VERSION}: update it')
-    try: check_types(d, _file_types | _types)
+    if (v := d.get('format_version')) not in range(1, FORMAT_VERSION+1) or v is True:
+        raise ModelError(f'{path}: its format has version {str(v)[:50]}, and this fastMONAI reads 1 to '
+                         f'{FORMAT_VERSION}: update it')
+    one = _file_types | (dict(weights_sha256=str) if v == 1 else {})
+    try: check_types(_LATER | d, one | _types)
     except ValueError as e: raise ModelError(f'{path}: {e}') from None
-    return d
+    if v == 1: d['weights_sha256'] = [d['weights_sha256']]
+    hashes = d['weights_sha256']
+    if not 0 < len(hashes) <= MAX_NETWORKS or not all(isinstance(h, str) and _sha256.fullmatch(h) for h in hashes):
+        raise ModelError(f'{path}: weights_sha256 is {str(hashes)[:50]}, expected the hashes of 1 to {MAX_NETWORKS} '
+                         'files')
+    return _LATER | d
+
+_sha256 = re.compile('[0-9a-f]{64}')
 
 
 
@@ -488,22 +530,32 @@ def check_shapes(
     wrong = next((k for k,shape in wanted.items() if list(found[k]) != shape), None)
     if wrong: raise ModelError(f'{path}: weight {wrong!r} has shape {list(found[wrong])}, expected {wanted[wrong]}')
 
-def _read_weights(path, sketch, sha256):
-    "The weights of a safetensors file whose header declares those of `sketch`"
+# %% ../../nbs/models/02_sharing.ipynb #d8b53ab4
+@contextmanager
+def _opened(path, sketch):
+    "An open safetensors file whose header declares the weights of `sketch`; errors as ModelError"
     path = model_file(path.parent, path.name, max_bytes=max_weights(sketch))
     try:
         with safe_open(path, 'pt') as f:
             check_shapes(path, {k: f.get_slice(k).get_shape() for k in f.keys()}, sketch)
-            if sha256_of(path) != sha256:
-                raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs): save '
-                                 'the model again')
-            state = {k: f.get_tensor(k) for k in f.keys()}
-        check_weights(state)
-        return state
+            yield f
     except ModelError: raise
     except (SafetensorError, ValueError) as e:
         what = '' if isinstance(e, ValueError) else 'is no safetensors file, or is damaged: '
         raise ModelError(f'{path}: {what}{" ".join(str(e).split())[:200]}') from None
+
+def _check_header(path, sketch):
+    with _opened(path, sketch): pass
+
+def _read_weights(path, sketch, sha256):
+    "The weights of a safetensors file, which has the hash `sha256`"
+    with _opened(path, sketch) as f:
+        if sha256_of(path) != sha256:
+            raise ModelError(f'{path}: is not the file that config.json was written with (its hash differs): save '
+                             'the model again')
+        state = {k: f.get_tensor(k) for k in f.keys()}
+        check_weights(state)
+        return state
 
 # %% ../../nbs/models/02_sharing.ipynb #7cd5b404
 def load_model(
@@ -512,7 +564,7 @@ def load_model(
     *fastais, **more, # Of fastai's function of this name: refused
 )->MedModel:
     """A model for `inference`; FileNotFoundError or ModelError, one line, for what is not one. Nothing of the folder
-    is run, and no memory is taken before the file's weights are known to be this network's"""
+    is run, and no memory is taken before a file's weights are known to be this network's"""
     _refuse_fastais('load', fastais or more or isinstance(device, nn.Module))
     folder = folder_path(folder)
     d = read_config(folder/'config.json')
@@ -522,11 +574,16 @@ def load_model(
         check_without_memory(model)
     except (ValueError, TypeError, RecursionError, OverflowError) as e:
         raise ModelError(f'{folder/"config.json"}: {" ".join(str(e).split())[:500]}') from None
-    state = _read_weights(folder/'model.safetensors', sketch, d['weights_sha256'])
-    model.network = build_network(d['network'])
-    model.network.load_state_dict(state)
-    model.network.eval()
+    files = [folder/f for f in weights_files(len(d['weights_sha256']))]
+    for f in files: _check_header(f, sketch)
+    model.network, *model.members = [_network(d['network'], _read_weights(f, sketch, h))
+                                     for f,h in zip(files, d['weights_sha256'])]
     return model.to(device)
+
+def _network(spec, state):
+    network = build_network(spec)
+    network.load_state_dict(state)
+    return network.eval()
 
 # %% ../../nbs/models/02_sharing.ipynb #f3a229fb
 def _n_outputs(model, dls):
@@ -591,15 +648,21 @@ def to_learner(
     model:MedModel|str|Path, # A model, or the folder that `save_model` wrote
     dls:DataLoaders, # Loaders to go on with
     loss_func:Callable|None=None, # By default the usual one of the task
+    *,
+    member:int=0, # Which network of an ensemble goes on, from 0
     **kwargs, # As for `Learner`: `metrics`, `lr`, `precision`, …
 )->Learner:
     """A `Learner` that goes on from the weights of `model`, with as many outputs as `dls` has classes, and as many
     channels as its images have. It says which tensors are new (`learn.new_tensors`); these, and the last layer, are a
     group of their own, so that `freeze` and `fine_tune` train them first. ValueError where `dls` sets another task, or
-    has images in 2D for a model in 3D. It warns where the loaders prepare images in another way than the model's"""
+    has images in 2D for a model in 3D, or where there is no such `member`. It warns where the loaders prepare images in
+    another way than the model's"""
     model = load_model(model) if isinstance(model, (str, Path)) else model
     if task_of(dls) != model.task:
         raise ValueError(f'the model does {model.task}, and the loaders are for {task_of(dls)}')
+    if member not in range(n := len(model.networks)):
+        raise ValueError(f'member={member}: the model has {n} network(s), counted from 0')
+    model = model.each()[member]
     (now, n), channels, spec = _n_outputs(model, dls), _n_channels(model, dls), network_spec(model.network)
     same = n == now and channels == model.channels
     spec = spec_for(spec, n_out=None if n == now else n, n_in=None if channels == model.channels else channels)

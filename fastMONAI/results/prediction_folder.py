@@ -29,7 +29,7 @@ from ..images.image_io import image_files
 from ..data.preprocessing import transforms_to_specs
 from ..models.med_model import MedModel
 from ..models.sharing import load_model, save_model
-from .vision_inference import inference, members, refuse_inputs, written_files
+from .vision_inference import inference, members, own_tta, refuse_inputs, written_files
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #45d5bfd2
 def _by_case(files, channels):
@@ -93,10 +93,12 @@ def _words(o):
     said = re.sub(r' at 0x[0-9a-fA-F]+', '', repr((code.co_consts, code.co_names, o.__defaults__)))
     return [text, digest([code.co_code.hex(), said]), _words(inner)]
 
-def _described(options, ending):
-    "The options of a run, for the record"
-    defaults = {k: inspect.signature(inference).parameters[k].default for k in _OPTIONS}
-    return {k: _words(v) for k,v in (defaults | options | dict(ending=ending)).items() if k != 'batch_size'}
+def _described(options, ending, models):
+    "The options of a run, for the record, with the mirror images that `models` average by themselves"
+    said = {k: inspect.signature(inference).parameters[k].default for k in _OPTIONS} | options | dict(ending=ending)
+    own = [own_tta(m, said['tta']) for m in models]
+    said['tta'] = own[0] if all(o == own[0] for o in own) else own
+    return {k: _words(v) for k,v in said.items() if k != 'batch_size'}
 
 def _model_signature(models):
     "A hash of all that predictions depend on in `models`"
@@ -439,7 +441,7 @@ def predict_folder(
     endings = _endings(ending, masks)
     cases = _cases(source, models[0].channels, _results(out))
     _check_places(cases, out, endings, ['predictions.csv', *(['labels.ctbl', 'labels.label'] if named else [])])
-    job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending))
+    job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending, models))
     with _alone_in(out):
         kept = _keep_others(out, 'predictions', ['.csv'], out/'.predictions'/'table')
         (out/'predictions.csv').unlink(missing_ok=True) # until there is another

@@ -23,72 +23,19 @@ from torch import Tensor
 from ..images import geometry as _geometry
 from ..images.segmentation_io import write_label_names, write_seg
 from ..images.files import refuse_overwriting, write_json
-from ..images.geometry import Geometry, per_axis, restore_labels, to_labels
+from ..images.geometry import Geometry, restore_labels, to_labels
 from ..images.image_io import source_files
 from ..data.postprocessing import PostProcessing
 from ..data.preprocessing import BraTSMaskConverter, Reorder, transforms_to_specs
-from ..models.med_model import MedModel, model_of
+from ..models.med_model import MedModel, NetworkMean, model_of
 from ..models.sharing import load_model
-from ..learning.sliding_window import sliding_window
-from ..learning.training_step import autocast, device_precision
-from ..data.vision_augmentation import mirrors, swap_channels
+from ..learning.training_step import device_precision
 from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy
 from ..images.vision_core import MedBase, MedImage, MedMask
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
 from ..data.training_facts import unlike_training, warn_unlike
 from ..images.vision_plot import show_mask_overlay
-
-# %% ../../nbs/results/00_vision_inference.ipynb #b4bed385
-@dataclass
-class _Members:
-    """The mean of what several models say of windows and of their mirror images; `disagreement`: and the mean of their
-    entropies"""
-    models:list # of `MedModel`s
-    tta:object # as for `inference`
-    precision:str|None # 'bf16', 'fp16' or None
-    disagreement:bool
-    name:str # of the image, for the error
-    flips:list = field(default_factory=lambda: [((), [])]) # see `mirrors`
-    finite:Tensor|bool = True # is all that was said a number?
-
-    def seeing(self, x):
-        "These, mirroring the axes of the preprocessed image `x` that `tta` asks for"
-        self.flips = mirrors(self.tta, x, self.models[0].classes)
-        return self
-    def one(self, m, x, axes, pairs):
-        "Probabilities of model `m` for windows `x`, seen with `axes` mirrored"
-        dims = [a+2 for a in axes]
-        with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
-        p = m.activate(y)
-        p = p.flip(dims) if dims and p.ndim == x.ndim else p
-        # one output: of the second class
-        return 1 - p if pairs and p.shape[1] == 1 else swap_channels(p, pairs, 1)
-    def __call__(self, x):
-        total = spread = 0.
-        for m in self.models:
-            for axes,pairs in self.flips:
-                p = self.one(m, x, axes, pairs)
-                self.finite = self.finite & p.isfinite().all() # looked at when all is done: `check`
-                total = total + p
-                if self.disagreement: spread = spread + predictive_entropy(p if self.finite else p.new_zeros(1, 1), 1)
-        n = len(self.models)*len(self.flips)
-        return torch.cat([total/n, (spread/n)[:,None]], 1) if self.disagreement and self.finite else total/n
-    @property
-    def alone(self)->bool: return len(self.models) == len(self.flips) == 1 and not self.disagreement
-    def logits(self, x):
-        "What the only model gives for windows `x`, before the activation"
-        with autocast(x.device.type, self.precision): y = self.models[0].raw(x)
-        self.finite = self.finite & y.isfinite().all()
-        return y
-    def check(self):
-        "Raise ValueError where the network did not answer in numbers"
-        if self.finite: return
-        if not all(p.isfinite().all() for m in self.models for p in m.network.parameters()):
-            why = 'its weights hold NaN or infinity: take weights from before that, or train it anew'
-        elif self.precision: why = f'{self.precision} may be too narrow for it: predict with precision=None'
-        else: why = 'look whether the image and its preprocessing are like those of the training'
-        raise ValueError(f'{self.name}: the network answered NaN or infinity; {why}')
 
 # %% ../../nbs/results/00_vision_inference.ipynb #2009d903
 def _precision(precision, model):
@@ -283,7 +230,7 @@ def _fill(found, values, seen, model, postprocess, probabilities, uncertainty, d
 # %% ../../nbs/results/00_vision_inference.ipynb #02092f62
 def members(
     model, # As for `inference`
-)->list: # of `MedModel`s
+)->list: # of `MedModel`s, a network each
     "The members of an ensemble. Raises `ValueError` where they do not predict the same."
     given = model if isinstance(model, (list, tuple)) else [model]
     models = [load_model(m) if isinstance(m, (str, Path)) else model_of(m) for m in given]
@@ -293,8 +240,17 @@ def members(
         for what in ('task', 'classes', 'channels', 'ndim', 'exclusive', 'units'):
             if (a := getattr(first, what)) == (b := getattr(m, what)): continue
             raise ValueError(f'models of an ensemble differ in {what}: {a!r} and {b!r}')
-    for m in models: m.network.eval()
-    return models
+    for m in models:
+        for n in m.networks: n.eval()
+    return [o for m in models for o in m.each()]
+
+# %% ../../nbs/results/00_vision_inference.ipynb #06582e6b
+def own_tta(
+    model:MedModel,
+    tta:Any, # as `inference` is given it; None: the model's own
+)->Any: # False: no mirror images
+    "What `tta` comes to for this model"
+    return (model.tta or False) if tta is None else tta
 
 # %% ../../nbs/results/00_vision_inference.ipynb #30bb4cd2
 def usable_device(
@@ -312,31 +268,24 @@ def usable_device(
     ) from None
 
 # %% ../../nbs/results/00_vision_inference.ipynb #aca213cc
-def _windows_or_whole(predict, x, size, model, options):
-    "What `predict` says of the preprocessed image `x`, in windows of `size` voxels where there is one"
-    x = x.as_subclass(Tensor)
-    if size is not None and model.task == 'segmentation':
-        size = per_axis(size, model.ndim, 'patch_size')
-        if model.blended == 'logits' and predict.alone:
-            predict, options = predict.logits, options | dict(finish=model.activate_one)
-        return sliding_window(predict, x, size, fill=model.fill, blend=model.blend, device=model.device, **options)
-    with torch.no_grad(): return predict(x[None].to(model.device))[0]
-
 def _predicted(predict, image, patch_size, options):
     "(values, grid) of an image: on the network's grid where all members share it, or on the image's own"
     def one(predict, model):
         x = model.preprocess(image)
-        values = _windows_or_whole(predict.seeing(x), x, patch_size or model.patch_size, model, options)
+        values = predict.seeing(x).of_image(x, patch_size or model.patch_size, **options)
         predict.check()
         return values, x.geometry
-    def way(m): return transforms_to_specs(m.preprocessing), m.patch_size, m.fill, m.blend
-    models = predict.models
-    if all(way(m) == way(models[0]) for m in models): return one(predict, models[0])
+    ways = {}
+    for m in predict.models:
+        way = transforms_to_specs(m.preprocessing), m.patch_size, m.fill, m.blend, own_tta(m, predict.tta)
+        ways.setdefault(repr(way), []).append(m)
+    if len(ways) == 1: return one(predict, predict.models[0])
     total = 0.
-    for m in models:
-        values, seen = one(replace(predict, models=[m]), m)
-        total = total + (values if m.task != 'segmentation' else _on_grid(values, seen, image.geometry, m.exclusive))
-    return total/len(models), image.geometry
+    for alike in ways.values():
+        values, seen = one(replace(predict, models=alike), first := alike[0])
+        if first.task == 'segmentation': values = _on_grid(values, seen, image.geometry, first.exclusive)
+        total = total + len(alike)*values
+    return total/len(predict.models), image.geometry
 
 # %% ../../nbs/results/00_vision_inference.ipynb #809db118
 def _unlike(models, image):
@@ -352,7 +301,7 @@ def _unlike(models, image):
 
 # %% ../../nbs/results/00_vision_inference.ipynb #87f2cc11
 def inference(
-    # A `Learner`, a `MedModel`, the folder that `save_model` wrote, or a list of these: an ensemble
+    # A `Learner`, a `MedModel` (perhaps an ensemble), the folder that `save_model` wrote, or a list of these
     model:FastaiLearner|MedModel|str|Path|list,
     # A path, a list of paths (one a channel), a DICOM series, an array, or a `MedImage`
     file:str|os.PathLike|list|np.ndarray|Tensor,
@@ -362,8 +311,8 @@ def inference(
     overlap:float|str|list|tuple=.5, # Of windows: share that the next one covers too; 'auto': as little as needed
     # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
     patch_size:int|list|tuple|None=None,
-    # Average over mirror images? True, or axes of the network's grid, by number or as 'AP', 'LR', 'IS'
-    tta:bool|int|str|list|tuple=False,
+    # Average over mirror images? True, or axes of the network's grid as 0 or 'AP', 'LR', 'IS'; None: the model's own
+    tta:bool|int|str|list|tuple|None=None,
     postprocess:Callable[..., Any]|list|PostProcessing|None=None, # Transforms of the mask, after the model's own
     probabilities:bool=False, # Keep the probabilities of a segmentation, on the image's grid?
     uncertainty:bool=False, # Score how sure the prediction is, and of a segmentation map it?
@@ -372,18 +321,17 @@ def inference(
     batch_size:int=2, # Windows at a time
     progress:bool=False, # Show a progress bar?
 )->Prediction: # On the image's own grid
-    """Predict one image, on its own grid. An image unlike the training's is predicted with an
-    `UnlikeTrainingWarning`. Raises `ValueError`, before any work, where `save_path` is a file of the image, and after
-    it where the network answers NaN."""
+    """Predict one image, on its own grid, with an `UnlikeTrainingWarning` where it is unlike the training's. Raises
+    `ValueError`, before any work, where `save_path` is a file of the image, and after it where it answers NaN."""
     paths, inputs = image_paths(file), paths_of(file)
     if save_path is not None: refuse_inputs(written_files(save_path), [inputs])
     models = members(model)
     first, image = models[0], MedImage.create(file, **models[0].opening)
     findings = _unlike(models, image)
     warn_unlike(', '.join(map(str, paths or inputs)) or 'the image', findings)
-    several = uncertainty and first.task != 'regression' and (len(models) > 1 or tta is not False)
-    predict = _Members(models, tta, _precision(precision, first), several,
-                       ', '.join(map(str, paths)) or 'the image')
+    mirrored = any(own_tta(m, tta) is not False for m in models)
+    several = uncertainty and first.task != 'regression' and (len(models) > 1 or mirrored)
+    predict = NetworkMean(models, tta, _precision(precision, first), several, ', '.join(map(str, paths)) or 'the image')
     values, seen = _predicted(predict, image, patch_size,
                               dict(overlap=overlap, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
