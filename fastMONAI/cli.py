@@ -52,6 +52,17 @@ def _serve(args):
           open_browser=args.open,
           password=read_password(args.password_file) if locked else None, root_path=args.root_path, proxy=args.proxy)
 
+# %% ../nbs/cli.ipynb #5e8d1a03
+def _evaluate(args):
+    _quiet()
+    from fastMONAI.results.evaluation import evaluate_model, is_model_folder
+    models = args.model[0] if len(args.model) == 1 else args.model
+    predicted = args.out and all(map(is_model_folder, args.model))
+    found = evaluate_model(models, args.source, args.split, device=args.device,
+                           out=os.path.join(args.out, 'predictions') if predicted else None)
+    print(found)
+    if args.out: print(f'tables: {found.save(args.out)}')
+
 # %% ../nbs/cli.ipynb #3b660f80
 def _share(x):
     "A type for argparse: a share from 0 to below 1, or 'auto'"
@@ -193,13 +204,27 @@ def _add_check(commands):
     check.add_argument('--out', metavar='FOLDER', help='for the findings as a page with pictures, CSV and JSON')
     check.set_defaults(run=_check)
 
+def _add_evaluate(commands):
+    evaluate = commands.add_parser('evaluate', allow_abbrev=False, formatter_class=_Help,
+                                   help='how good a model is, or a folder of masks, with intervals over patients',
+                                   epilog='example: fastmonai evaluate model Task04_Hippocampus --out evaluation')
+    evaluate.add_argument('model', nargs='+', metavar='MODEL_OR_MASKS',
+                          help='what save_model wrote (several: an ensemble), or a folder of masks named as the cases')
+    evaluate.add_argument('source', metavar='DATA', help='a folder in any known layout, a CSV file or a datalist')
+    evaluate.add_argument('--split', choices=('train', 'valid', 'test'), help='which part (default: all but test)')
+    evaluate.add_argument('--out', metavar='FOLDER',
+                          help='for cases.csv, summary.csv, evaluation.json, and the predictions of a model, which are '
+                               'not made again')
+    evaluate.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
+    evaluate.set_defaults(run=_evaluate)
+
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = _Parser(prog='fastmonai', allow_abbrev=False,
                      description='Deep learning on medical images, on fastai, MONAI and TorchIO')
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_check, _add_predict, _add_serve): add(commands)
+    for add in (_add_demo, _add_check, _add_predict, _add_evaluate, _add_serve): add(commands)
     return parser
 
 # %% ../nbs/cli.ipynb #f7ed9bac

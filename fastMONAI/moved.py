@@ -55,6 +55,8 @@ became_predictions = [
      'a `Learner` trained on patches does it by itself'),
     ('patch_inference(learner, config, files, save_dir=), prediction_filename', 'predict_folder(learn, files, out)',
      'skips what is done, goes on after a bad case; each prediction is named after its image'),
+    ('evaluate(learn, df, folder)', 'evaluate_model(learn, table, out=folder)',
+     'of any task, with intervals; the old name of the demo goes with the next release'),
 ]
 
 # %% ../nbs/migration.ipynb #92e5634c

@@ -58,6 +58,8 @@ from .models.monai_bundle import *
 from .models.onnx_export import *
 from .results.vision_inference import *
 from .results.prediction_folder import *
+from .results.evaluation import Evaluation, evaluate_model, structure_scores
+from .results.comparison import *
 from .results.vision_interpret import *
 from .apps.serve import *
 

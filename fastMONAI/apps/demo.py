@@ -5,7 +5,8 @@ an exported model"""
 
 # %% auto #0
 __all__ = ['mni152_template', 'scan_grid', 'smooth_field', 'deformed_points', 'sample_at', 'corrupted', 'make_subject',
-           'make_demo_data', 'demo_dataloaders', 'demo_learner', 'saved_figure', 'show_typical', 'run_demo']
+           'make_demo_data', 'demo_dataloaders', 'demo_learner', 'saved_figure', 'evaluate_held_out', 'show_typical',
+           'run_demo']
 
 # %% ../../nbs/apps/00_demo.ipynb #1783c909
 import tempfile, time
@@ -36,7 +37,7 @@ from ..learning.vision_loss import CustomLoss
 from ..learning.vision_metrics import multi_dice_score
 from ..learning.vision_learner import Learner
 from ..models.sharing import save_model
-from ..results.evaluation import epoch_lines, evaluate, history, score_table, show_history
+from ..results.evaluation import epoch_lines, evaluate_model, history, score_table, show_history
 from ..results.prediction_folder import bars_are_seen
 from ..results.vision_interpret import SegmentationInterpretation
 
@@ -217,16 +218,25 @@ def saved_figure(
     plt.savefig(path, dpi=110, bbox_inches='tight')
     plt.close()
 
+# %% ../../nbs/apps/00_demo.ipynb #4bb0dccf
+def evaluate_held_out(
+    learn:Learner, # Trained
+    df:pd.DataFrame, # What `make_demo_data` gives
+    folder:str|Path, # Where the predictions go
+)->pd.DataFrame: # A row for each held-out subject (`case`) and class: Dice, distances in mm, volumes, …
+    "The scores of `evaluate_model` of the held-out subjects"
+    return evaluate_model(learn, df[df.is_valid].rename(columns=dict(subject='case')), out=folder).cases
+
 # %% ../../nbs/apps/00_demo.ipynb #a0ceb3d6
 def show_typical(
     df:pd.DataFrame, # What `make_demo_data` gives
-    scores:pd.DataFrame, # What `evaluate` gives
+    scores:pd.DataFrame, # What `evaluate_held_out` gives
 ):
     "Draw image, truth and prediction of the subject of median Dice, on its file's own grid; returns the axes"
-    dice = scores.groupby('subject').dice.mean()
+    dice = scores.groupby('case').dice.mean()
     subject = dice.sort_values().index[(len(dice) - 1)//2]
     row = df.set_index('subject').loc[subject]
-    prediction = scores.set_index('subject').prediction.loc[[subject]].iloc[0]
+    prediction = scores.set_index('case').prediction.loc[[subject]].iloc[0]
     axs = show_segmentation_comparison(MedImage.create(row.image), MedMask.create(row.labels),
                                        MedMask.create(prediction), metric_value=dice[subject])
     axs[0].set_title(f'{subject}, stored as {row.protocol}')
@@ -242,7 +252,7 @@ _made = {
     'hardest.png': 'the validation subjects of largest loss',
     'prediction.png': "a typical prediction on its file's own grid",
     'predictions': 'a NIfTI mask for each validation subject, over whose image any viewer can lay it',
-    'scores.csv': 'Dice and Hausdorff distance by subject and class',
+    'scores.csv': 'Dice, distances and volumes by subject and class',
     'history.csv': 'losses and Dice by epoch',
     'model': 'weights, settings and a card: `fastmonai predict IMAGE --model model --out FOLDER` uses it',
 }
@@ -253,7 +263,7 @@ def _report(out, df, scores, seconds):
     print(f"\nheld-out subjects on their files' own grids\n\n{score_table(scores).round(3).to_string()}\n")
     print(f'in {out.resolve()}:')
     for name,what in _made.items(): print(f'  {name:18} {what}')
-    print(f'\nlook at a prediction in a viewer: {first.prediction} over {df.set_index("subject").image[first.subject]}')
+    print(f'\nlook at a prediction in a viewer: {first.prediction} over {df.set_index("subject").image[first.case]}')
     print(f'mean Dice of the held-out subjects: {scores.dice.mean():.3f}. It took {seconds/60:.1f} minutes.')
 
 # %% ../../nbs/apps/00_demo.ipynb #3c01b49f
@@ -263,7 +273,7 @@ def run_demo(
     n:int=30, # Number of subjects to make
     seed:int=0, # Seed of subjects and training
     data:str|Path|None=None, # Folder for the subjects; by default `demo` in `fastmonai_home()`
-)->pd.DataFrame: # What `evaluate` gives
+)->pd.DataFrame: # What `evaluate_held_out` gives
     "Make a data set, train on it, look at the results, predict, and keep the model"
     _need('nilearn')
     started, out = time.perf_counter(), Path(out)
@@ -289,7 +299,7 @@ def run_demo(
         with saved_figure(out/'hardest.png'):
             SegmentationInterpretation.from_learner(learn).plot_top_losses(2, nrows=1, anatomical_plane=1, alpha=.4)
 
-    scores = evaluate(learn, df[df.is_valid], out/'predictions')
+    scores = evaluate_held_out(learn, df, out/'predictions')
     scores.to_csv(out/'scores.csv', index=False)
     with saved_figure(out/'prediction.png'): show_typical(df, scores)
     save_model(learn, out/'model', **_card)

@@ -6,23 +6,22 @@
 __all__ = ['calculate_dsc', 'binary_dice_score', 'multi_dice_score', 'calculate_confusion_metrics', 'binary_sensitivity',
            'multi_sensitivity', 'binary_precision', 'multi_precision', 'calculate_signed_rve', 'binary_signed_rve',
            'multi_signed_rve', 'calculate_lesion_detection_rate', 'binary_lesion_detection_rate',
-           'multi_lesion_detection_rate', 'calculate_haus', 'calculate_hd95', 'binary_hausdorff_distance',
-           'multi_hausdorff_distance', 'binary_hausdorff_distance95', 'multi_hausdorff_distance95',
-           'calculate_average_surface_distance', 'binary_average_surface_distance', 'multi_average_surface_distance',
-           'calculate_surface_dice', 'binary_surface_dice', 'multi_surface_dice', 'calculate_surface_metrics',
-           'calculate_all_metrics', 'AccumulatedDice', 'AccumulatedMultiDice', 'SurfaceMetric']
+           'multi_lesion_detection_rate', 'surface_distances', 'calculate_haus', 'calculate_hd95',
+           'binary_hausdorff_distance', 'multi_hausdorff_distance', 'binary_hausdorff_distance95',
+           'multi_hausdorff_distance95', 'calculate_average_surface_distance', 'binary_average_surface_distance',
+           'multi_average_surface_distance', 'calculate_surface_dice', 'binary_surface_dice', 'multi_surface_dice',
+           'calculate_surface_metrics', 'calculate_all_metrics', 'lesion_counts', 'AccumulatedDice',
+           'AccumulatedMultiDice', 'SurfaceMetric']
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #1191b09d
-import signal, time, warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, FIRST_COMPLETED, Future, wait
+from functools import partial
 import numpy as np, torch
 from torch import Tensor
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from fastai.learner import Learner, Metric
-from monai.metrics import (compute_average_surface_distance, compute_confusion_matrix_metric,
-                           compute_hausdorff_distance, compute_surface_dice,
-                           get_confusion_matrix)
+from monai.metrics import compute_confusion_matrix_metric, get_confusion_matrix
 from ..images.vision_core import MedMask, spacing_from
 from .networks import first_output
 
@@ -69,9 +68,11 @@ def _valid(mask, n_classes):
     top = mask.max()
     return ((mask == 0) | (mask == top)).all() & ((top == 0) | (top == 1) | (top == 255))
 
+def _foreground(mask): return mask if mask.dtype == torch.bool else mask != 0
+
 def _binary(mask):
     "The foreground of a `mask` of 0 and 1, or of 0 and 255, as booleans; None if it is neither"
-    return mask != 0 if _valid(mask, 2) else None
+    return _foreground(mask) if _valid(mask, 2) else None
 
 def _labels(mask, name):
     "A one-channel `mask` as int64 labels (B, 1, …)"
@@ -85,7 +86,7 @@ def _labels(mask, name):
 def _n_classes(mask, name):
     "Classes of a mask, with the background"
     if mask.shape[1] > 1: return mask.shape[1]
-    if _binary(mask) is not None: return 2
+    if _valid(mask, 2): return 2
     n = int(_labels(mask, name).max()) + 1
     if n > 256: raise ValueError(f"the {name} has labels up to {n-1}: number the classes 1, 2, 3, …")
     return n
@@ -93,8 +94,8 @@ def _n_classes(mask, name):
 def _channels(mask, n_classes, include_background=False):
     "Boolean (B, K, …), a channel for each class of a valid `mask`"
     first = 0 if include_background else 1
-    if mask.shape[1] > 1: return (mask != 0)[:, first:]
-    if n_classes == 2: return torch.cat([mask == 0, mask != 0], 1)[:, first:]
+    if mask.shape[1] > 1: return _foreground(mask)[:, first:]
+    if n_classes == 2: return torch.cat([mask == 0, mask != 0], 1) if include_background else _foreground(mask)
     return mask == torch.arange(first, n_classes, device=mask.device).view(1, -1, *[1]*(mask.ndim-2))
 
 def _checked(mask, n_classes, name):
@@ -286,24 +287,80 @@ def multi_lesion_detection_rate(
     return _of_multi(_lesion_detection_rate, act, targ, threshold=threshold)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #bf8d7d09
-def _of_surfaces(metric, pred, targ, spacing, both_empty=0., one_empty=None, **kwargs):
-    """MONAI's `metric` of every image and class, (B, K), with an answer for empty masks; `one_empty` None is the
-    image's diagonal in mm"""
-    p, t = [o.flatten(2).any(-1) for o in (pred, targ)]
-    if one_empty is None:
-        one_empty = p.new_tensor(np.linalg.norm(spacing*pred.shape[2:], axis=1), dtype=torch.float)[:, None]
-    out = torch.where(p | t, one_empty, both_empty).expand(p.shape).clone()
-    for b,k in (p & t).nonzero().tolist():
-        pair = [o[b, k].cpu()[None, None] for o in (pred, targ)]
-        with warnings.catch_warnings():
-            # MONAI calls itself with an argument that it deprecated
-            warnings.filterwarnings('ignore', '.*always_return_as_numpy', FutureWarning)
-            out[b, k] = metric(*pair, include_background=True, spacing=spacing[b].tolist(), **kwargs).item()
-    return out
+def _two_masks(*masks):
+    "Two masks of one structure as boolean arrays; ValueError where their shapes differ"
+    p, t = [np.asarray(o.detach().cpu() if isinstance(o, Tensor) else o) for o in masks]
+    if p.shape != t.shape: raise ValueError(f"the masks have shapes {p.shape} and {t.shape}: expected one shape")
+    return [o if o.dtype == bool else o != 0 for o in (p, t)]
+
+def _box(mask):
+    "The slices of the smallest box that holds all that is true in an array"
+    found, rest = [], mask
+    for axis in range(mask.ndim):
+        where = np.flatnonzero(rest.any(tuple(range(1, rest.ndim))))
+        found.append(slice(where[0], where[-1] + 1) if len(where) else slice(0, 0))
+        rest = rest[found[-1]].any(0)
+    return tuple(found)
+
+def _surface(mask):
+    "The voxels of a boolean array that touch the outside, or the array's border, through a face"
+    inner, padded = mask.copy(), np.pad(mask, 1)
+    for axis, step in np.ndindex(mask.ndim, 2):
+        inner &= padded[tuple(slice(2*step, 2*step + n) if a == axis else slice(1, -1) for a,
+                              n in enumerate(mask.shape))]
+    return mask & ~inner
+
+# %% ../../nbs/learning/02_vision_metrics.ipynb #84db0d64
+def _to_surface(points, surface, on_it, spacing):
+    "mm from each of `points` (N, axes) to the nearest voxel of `surface`; 0 where `on_it`"
+    mm = np.zeros(len(points))
+    if not on_it.all():
+        tree = cKDTree(np.argwhere(surface)*spacing, balanced_tree=False, compact_nodes=False)
+        mm[~on_it] = tree.query(points[~on_it]*spacing)[0]
+    return mm
+
+def surface_distances(
+    pred:Tensor|np.ndarray, # Mask of one structure, (X, Y, Z) or (H, W): 0 is outside
+    targ:Tensor|np.ndarray, # Mask of the same shape
+    spacing:float|Sequence|np.ndarray=1., # Voxel size in mm, a number or one per axis
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distance in mm of each surface voxel of `pred` from the surface of `targ`, and of each of `targ` from that of
+    `pred`; infinite where the other mask is empty. Raises `ValueError` for masks of different shapes"""
+    masks, spacing = _two_masks(pred, targ), np.asarray(spacing, float)
+    box = _box(masks[0] | masks[1])
+    p, t = (_surface(o[box]) for o in masks)
+    res = []
+    for one,other in ((p, t), (t, p)):
+        points = np.argwhere(one)
+        res.append(_to_surface(points, other, other[one], spacing) if other.any() else np.full(len(points), np.inf))
+    return tuple(res)
+
+# %% ../../nbs/learning/02_vision_metrics.ipynb #7e10a19c
+def _hausdorff_of(apart, worst, percentile=None):
+    "mm, of the two lists of distances, none above `worst`"
+    lists = [np.minimum(o, worst) for o in apart if len(o)]
+    return max((o.max() if percentile is None else np.percentile(o, percentile) for o in lists), default=0.)
+
+def _average_of(apart, worst):
+    both = np.concatenate(apart)
+    return np.minimum(both, worst).mean() if len(both) else 0.
+
+def _share_of(apart, worst, tolerance_mm=1.):
+    both = np.concatenate(apart)
+    return (both <= tolerance_mm + 1e-6).mean() if len(both) else 1.     # 0.1*3 is above 0.3
+
+def _of_surfaces(measures, pred, targ, spacing):
+    "Each of `measures` of the distances between the surfaces of every image and class, (len(measures), B, K)"
+    out = torch.empty(len(measures), *pred.shape[:2])
+    for b,k in np.ndindex(*pred.shape[:2]):
+        apart = surface_distances(pred[b, k], targ[b, k], spacing[b])
+        worst = np.linalg.norm(spacing[b]*pred.shape[2:])
+        out[:, b, k] = torch.tensor([float(f(apart, worst)) for f in measures])
+    return out.to(pred.device)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #4f262883
 def _hausdorff(pred, targ, spacing, percentile=None):
-    return _of_surfaces(compute_hausdorff_distance, pred, targ, spacing, percentile=percentile)
+    return _of_surfaces([partial(_hausdorff_of, percentile=percentile)], pred, targ, spacing)[0]
 
 def calculate_haus(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
@@ -363,7 +420,7 @@ def multi_hausdorff_distance95(
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #f1c40de8
 def _average_surface_distance(pred, targ, spacing):
-    return _of_surfaces(compute_average_surface_distance, pred, targ, spacing, symmetric=True)
+    return _of_surfaces([_average_of], pred, targ, spacing)[0]
 
 def calculate_average_surface_distance(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
@@ -394,8 +451,7 @@ def multi_average_surface_distance(
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #0e9c8815
 def _surface_dice(pred, targ, spacing, tolerance_mm=1.):
-    # 0.1*3 is above 0.3
-    return _of_surfaces(compute_surface_dice, pred, targ, spacing, 1., 0., class_thresholds=[tolerance_mm + 1e-6])
+    return _of_surfaces([partial(_share_of, tolerance_mm=tolerance_mm)], pred, targ, spacing)[0]
 
 def calculate_surface_dice(
     pred:Tensor|np.ndarray, # Mask (B, C, …): binary, labels or one-hot
@@ -439,10 +495,9 @@ def _case(mask, axes):
 
 def _surface_summary(pred, targ, spacing, tolerances, percentile):
     "Surface metrics of one boolean pair (1, 1, …) as a dict"
-    found = {'hd': _hausdorff(pred, targ, spacing), f'hd{percentile}': _hausdorff(pred, targ, spacing, percentile),
-             'asd': _average_surface_distance(pred, targ, spacing),
-             **{f'nsd_{o:g}mm': _surface_dice(pred, targ, spacing, o) for o in tolerances}}
-    return {name: value.item() for name,value in found.items()}
+    measures = {'hd': _hausdorff_of, f'hd{percentile}': partial(_hausdorff_of, percentile=percentile),
+                'asd': _average_of, **{f'nsd_{o:g}mm': partial(_share_of, tolerance_mm=o) for o in tolerances}}
+    return dict(zip(measures, _of_surfaces(list(measures.values()), pred, targ, spacing)[:, 0, 0].tolist()))
 
 def calculate_surface_metrics(
     pred:Tensor|np.ndarray, # Binary mask of one image, (X, Y, Z) or (H, W), channel and batch axes allowed
@@ -488,6 +543,29 @@ def calculate_all_metrics(
     if len(per_class) > 1:
         raise ValueError(f"expected a binary mask, found labels up to {len(per_class)}: pass binary=False")
     return per_class[0]
+
+# %% ../../nbs/learning/02_vision_metrics.ipynb #3e47c5c8
+def _touched(of, by, overlap):
+    """How many connected components of the boolean array `of` are covered by `by` to more than the share `overlap`,
+    and all"""
+    parts, n = ndimage.label(of, np.ones([3]*of.ndim))
+    covered = np.bincount(parts[by], minlength=n+1)[1:] / np.bincount(parts.ravel(), minlength=n+1)[1:]
+    return int((covered > overlap).sum()), n
+
+def lesion_counts(
+    pred:Tensor|np.ndarray, # Mask of one structure, (X, Y, Z) or (H, W): 0 is outside
+    targ:Tensor|np.ndarray, # Mask of the same shape
+    *,
+    overlap:float=0., # A lesion counts as met if more than this share of it is covered
+) -> dict: # 'lesions' of the target, of them 'tp' found and 'fn' missed, 'fp' invented, and 'f1'
+    "Lesions found, missed and invented. Raises `ValueError` for masks of different shapes and an overlap out of range"
+    if not 0 <= overlap < 1: raise ValueError(f"overlap is a share from 0 to below 1, not {overlap!r}")
+    p, t = _two_masks(pred, targ)
+    box = _box(p | t)
+    tp, lesions = _touched(t[box], p[box], overlap)
+    met, predicted = _touched(p[box], t[box], overlap)
+    fn, fp = lesions - tp, predicted - met
+    return dict(lesions=lesions, tp=tp, fn=fn, fp=fp, f1=2*tp / (2*tp + fn + fp) if lesions + predicted else 1.)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #321b5913
 class AccumulatedDice(Metric):
@@ -548,60 +626,9 @@ def _of_image(metric, pred, targ, n_classes, spacing):
     targ = MedMask(targ, affine=np.diag([*spacing, 1., 1.][:4])[None])
     return float(torch.as_tensor(metric(pred, targ)).float().mean())
 
-# %% ../../nbs/learning/02_vision_metrics.ipynb #998699cf
-class _Jobs:
-    "Calls under way, in processes or done in this one, and their results"
-    most_waiting = 10**9     # bytes
-    def __init__(self, name, n_workers):
-        self.name, self.n_workers, self.pool, self.seconds, self.found = name, n_workers, None, 0., {}
-    # processes stay behind when a Learner is exported
-    def __reduce__(self): return _Jobs, (self.name, self.n_workers)
-
-    def processes(self):
-        "The pool; None to work in this process"
-        from joblib import cpu_count
-        from joblib.externals.loky import ProcessPoolExecutor
-        n = self.n_workers
-        if n is None: n = min(cpu_count(), 4) if self.seconds > 5 and cpu_count() > 1 else 0
-        if n and self.pool is None:     # they leave Ctrl-C and the GPU to the main process
-            self.pool = ProcessPoolExecutor(n, timeout=60, initializer=signal.signal,
-                                            initargs=(signal.SIGINT, signal.SIG_IGN),
-                                            env=dict(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='',
-                                                     PYTHONWARNINGS='ignore'))
-        return self.pool
-
-    def add(self, n_bytes, f, *args):
-        "Call `f(*args)`, arguments of `n_bytes`"
-        if (pool := self.processes()) is None:
-            start, job = time.perf_counter(), Future()
-            job.set_result(f(*args))
-            self.seconds += time.perf_counter() - start
-        else:
-            while sum((waiting := {o: n for o,n in self.found.items() if not o.done()}).values()) > self.most_waiting:
-                wait(waiting, return_when=FIRST_COMPLETED)
-            try: job = pool.submit(f, *args)
-            except BrokenExecutor: self.died()
-        self.found[job] = n_bytes
-
-    def clear(self):
-        for job in self.found: job.cancel()
-        self.found = {}
-
-    def results(self):
-        "All results, in the order of the calls"
-        try: return [job.result() for job in self.found]
-        except BrokenExecutor: self.died()
-        except Exception as e:
-            raise RuntimeError(f"{self.name} failed on one of {len(self.found)} images: {type(e).__name__}: {e}") from e
-
-    def died(self):
-        self.pool = None
-        raise RuntimeError(f"{self.name}: a process ended before it had an answer (out of memory?): give "
-                           "SurfaceMetric a smaller n_workers, or 0 for none") from None
-
-# %% ../../nbs/learning/02_vision_metrics.ipynb #533cda67
+# %% ../../nbs/learning/02_vision_metrics.ipynb #9c0ce1f9
 class SurfaceMetric(Metric):
-    "The mean of a metric of masks over images and classes, every few epochs, computed in processes of its own"
+    "The mean of a metric of masks over images and classes, every few epochs"
     def __init__(self,
         # A `calculate_…` function (`partial` sets its options), or one of two one-hot masks (1, C, …), the target a
         # `MedMask`
@@ -609,19 +636,14 @@ class SurfaceMetric(Metric):
         # Epochs from one value to the next; the last of a fit has one too. None: none in a fit, only in
         # `learn.validate()`
         every:int|None=5,
-        # Number of processes; 0: the main process alone; None: as many as cores, at most 4, after 5 s in the main
-        # process
-        n_workers:int|None=None,
         name:str|None=None # Its name in the table; None: the function's, without 'calculate_'
     ):
         if every is not None and every < 1:
             raise ValueError(f"every is a number of epochs, at least 1, or None; got {every}")
-        if n_workers is not None and n_workers < 0:
-            raise ValueError(f"n_workers must be at least 0, or None; got {n_workers}")
-        self.metric, self.every = metric, every
-        self._jobs = _Jobs(name or getattr(metric, 'func', metric).__name__.removeprefix('calculate_'), n_workers)
+        self.metric, self.every, self._found = metric, every, []
+        self._name = name or getattr(metric, 'func', metric).__name__.removeprefix('calculate_')
 
-    def reset(self): self._jobs.clear()
+    def reset(self): self._found = []
 
     def is_due(self,
         learn:Learner, # In an epoch
@@ -633,19 +655,17 @@ class SurfaceMetric(Metric):
     def accumulate(self,
         learn:Learner, # After a batch
     ):
-        "Pass the batch's images on, if a value is due"
+        "Measure the batch's images, if a value is due"
         if not self.is_due(learn): return
         act, targ, spacing = _batches(learn.pred, learn.yb[0])
         pred, n = _decode(act)
         pred, targ = _small(pred, n), _small(_checked(targ, n, 'target'), n)
-        for p,t,mm_ in zip(pred, targ, spacing):
-            self._jobs.add(p.nbytes + t.nbytes, _of_image, self.metric, p[None], t[None], n, mm_)
+        self._found += [_of_image(self.metric, p[None], t[None], n, mm_) for p,t,mm_ in zip(pred, targ, spacing)]
 
     @property
     def value(self):
-        "Mean over the images and classes, once all are there; NaN where none was due"
-        found = self._jobs.results()
-        return float(np.mean(found)) if found else float('nan')
+        "Mean over the images and classes; NaN where none was due"
+        return float(np.mean(self._found)) if self._found else float('nan')
 
     @property
-    def name(self): return self._jobs.name
+    def name(self): return self._name
