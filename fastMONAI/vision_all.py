@@ -50,6 +50,7 @@ from .learning.uncertainty import *
 from .learning.training_step import *
 from .learning.sliding_window import *
 from .learning.vision_learner import *
+from .learning.long_fit import *
 from .models.med_model import *
 from .models.scores import *
 from .models.sharing import *

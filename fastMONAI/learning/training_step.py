@@ -321,6 +321,17 @@ class FastStep(Callback):
         if way[1]: _to_channels_last(self.model)
         self.before_train()
 
+    def take(self,
+        way:tuple|list|None, # (precision, channels last, compiled), as `way` was after a fit; None: not chosen
+        options:dict|None=None, # Arguments of `torch.compile`, as `options` was
+    )->None:
+        "From now on go this way, and measure nothing: so a fit is repeated as it was"
+        before, self.way, self.options = self.way, None if way is None else tuple(way), dict(options or {})
+        p = self._precision()
+        if p is not None and p.precision == 'auto': p.used = None if way is None else way[0]
+        if way is not None and way[1]: _to_channels_last(self.learn.model)
+        elif before and before[1]: self.learn.model.to(memory_format=torch.contiguous_format)
+
     def before_train(self):
         if not (self.way and self.way[2]): return
         if self.call is None or self.call[0] is not self.model:

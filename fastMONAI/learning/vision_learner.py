@@ -225,12 +225,15 @@ class FitGuard(Callback):
         if self.checked or not self.yb or not knows_classes(self.learn.loss_func): return
         self.checked, names = True, _class_names(self.dls)
         if names is not None: _check_outputs(output_levels(self.pred, self.yb[0])[0].shape[1], names)
+    def files(self)->list:
+        "Files of the images in the batch that the Learner is at; [] where they are not known"
+        return _batch_files(self.dl, self.iter)
     def after_batch(self):
         loss = getattr(self.learn, 'loss', None)
         if self.told or not isinstance(loss, Tensor) or hasattr(self.learn, 'lr_finder'): return
         if loss.isfinite().all(): return
         self.told, what = True, 'NaN' if loss.isnan().any() else 'infinite'
-        files = _batch_files(self.dl, self.iter)
+        files = self.files()
         shown = ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
         warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch '
                       f'{self.epoch}, batch '
