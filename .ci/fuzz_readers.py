@@ -346,7 +346,10 @@ def truth(path):
     if suffix in ('.nii', '.gz', '.hdr', '.mgz', '.mgh'):
         import nibabel as nib
         image = nib.load(path)
-        return image.get_fdata(dtype=np.float64), image.affine
+        # nibabel leaves the unit of length to its users
+        unit = int(image.header['xyzt_units']) & 7 if isinstance(image.header, nib.Nifti1Header) else 2
+        mm = np.diag([{1: 1000., 3: .001}.get(unit, 1.)]*3 + [1.]) # of metres, of micrometres
+        return image.get_fdata(dtype=np.float64), mm @ image.affine
     if suffix in ('.nrrd', '.nhdr'): return nrrd_truth(path)
     if suffix in ('.mha', '.mhd'): return metaimage_truth(path)
     if suffix == '.dcm':
@@ -442,6 +445,7 @@ class Child:
 
 def fuzz(n: int, seed: int = 0, first: int = 0, seconds: float = 1e9):
     "Read `n` mutated files; (counts by verdict, list of what is wrong). Ends early after `seconds`."
+    import fastMONAI.images.image_io  # noqa: F401 -- before the memory of those that are forked is bounded
     counts, wrong, start = Counter(), [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         child = Child(seed_files(Path(folder)), seed)

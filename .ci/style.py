@@ -188,7 +188,20 @@ def check_licences(tmp=None):
             if not words or COPYLEFT.search(words)]
 
 
-CHECKS = check_ruff, check_prose, check_cells, check_private, check_client, check_types, check_licences
+OPENS_PICKLES = re.compile(r'(pickle|dill|joblib|cloudpickle)\.loads?|torch\.jit\.load|(pd|pandas)\.read_pickle')
+
+
+def check_pickles(tmp=None):
+    "no module opens a pickle, which could run code: torch.load reads weights alone, np.load numbers alone"
+    def opens(call):
+        name, given = ast.unparse(call.func), {k.arg: ast.unparse(k.value) for k in call.keywords}
+        return (OPENS_PICKLES.fullmatch(name) or name == 'torch.load' and given.get('weights_only') != 'True'
+                or name in ('np.load', 'numpy.load') and given.get('allow_pickle', 'False') != 'False')
+    return [f'{p.relative_to(ROOT)}, line {n.lineno}: {ast.unparse(n)[:80]}' for p in modules()
+            for n in ast.walk(ast.parse(p.read_text(encoding='utf-8'))) if isinstance(n, ast.Call) and opens(n)]
+
+
+CHECKS = check_ruff, check_prose, check_cells, check_private, check_pickles, check_client, check_types, check_licences
 
 if __name__ == '__main__':
     failed = 0

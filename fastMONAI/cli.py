@@ -146,8 +146,8 @@ def _add_predict(commands):
                          help='folder for the predictions and their table, predictions.csv; not of the images; what '
                               'is done there already is not done again')
     predict.add_argument('--workers', metavar='N', type=_at_least(1), default=1, help='cases at once')
-    predict.add_argument('--overlap', metavar='SHARE', type=_share, default=.5,
-                         help="of windows, from 0 to below 1, or 'auto'")
+    predict.add_argument('--overlap', metavar='SHARE', type=_share,
+                         help="of windows, from 0 to below 1, or 'auto' (default: the model's own, as a rule 0.5)")
     predict.add_argument('--tta', metavar='AXES', nargs='?', const='all', type=_axes,
                          help="average over mirror images: of all axes, or of those that follow, such as AP IS, "
                               "or 0 1 2 of the network's grid; none: of no axis (default: as the model was saved)")

@@ -29,6 +29,7 @@ from ..images.geometry import Geometry
 from ..images.files import fastmonai_home
 from ..images.vision_plot import label_colors, show_segmentation_comparison
 from ..images.vision_core import MedImage, MedMask
+from ..data.download import bars_are_seen
 from ..data.dataset_info import MedDataset
 from ..data.preprocessing import PadOrCrop, ZNormalization
 from ..data.vision_augmentation import RandomAffine, RandomFlip
@@ -38,7 +39,6 @@ from ..learning.vision_metrics import multi_dice_score
 from ..learning.vision_learner import Learner
 from ..models.sharing import save_model
 from ..results.evaluation import epoch_lines, evaluate_model, history, score_table, show_history
-from ..results.prediction_folder import bars_are_seen
 from ..results.vision_interpret import SegmentationInterpretation
 
 # %% ../../nbs/apps/00_demo.ipynb #b0ebcd1c

@@ -20,7 +20,7 @@ from fastai.learner import Learner
 from fastcore.basics import listify
 
 from ..images.files import ArchiveError, stem_of, suffix_of, unpack
-from ..images.dicom_io import image_frames, is_dicom
+from ..images.dicom_io import dicom_header, image_frames, is_dicom
 from ..images.file_checks import ImageError
 from ..images.geometry import spacing_of
 from ..images.image_io import image_files, read_header
@@ -128,21 +128,24 @@ def _check_images(paths, model, max_bytes):
         raise UploadError(f'{names}: needs {_mb(needed)} of memory, more than the {_mb(max_bytes)} allowed')
 
 # %% ../../nbs/apps/01_serve.ipynb #e9d7d023
+def _is_series(path): return Path(path).is_dir() or is_dicom(path)
+
 def _about(path):
-    "What tells an image from the others of a study: {description, images, size}"
+    "What tells an image from the others of a study: {description, images, size, problem}"
+    found = dict(description=Path(path).name, images=0, size=[], problem='')
     try:
-        if Path(path).is_dir() or is_dicom(path):
-            frames = image_frames(Path(path))
-            return dict(description=frames[0].title or Path(path).name, images=len(frames),
-                        size=list(frames[0].size[::-1]))
-        header = read_header(path)
-        return dict(description=Path(path).name, images=1, size=list(header.geometry.shape))
-    except (ImageError, OSError) as e: return dict(description=f'{Path(path).name} ({_plain(e)})', images=0, size=[])
+        if not _is_series(path): return found | dict(images=1, size=list(read_header(path).geometry.shape))
+        frames = image_frames(Path(path))
+        found |= dict(images=len(frames), size=list(frames[0].size[::-1]))
+        if frames[0].title: found['description'] = frames[0].title
+        dicom_header(path, frames)
+        return found
+    except (ImageError, OSError) as e: return found | dict(problem=_plain(e))
 
 def _plain(e): return ' '.join(str(e).split(': ', 1)[-1].split())[:150] # without the path
 
 def _series(paths):
-    "[{number, description, images, size}] of the images of a study"
+    "[{number, description, images, size, problem}] of the images of a study"
     found = [dict(number=i) | _about(p) for i,p in enumerate(paths)]
     names = [s['description'] for s in found]
     for s,p in zip(found, paths): # what has the same description has a name at least
@@ -152,8 +155,9 @@ def _series(paths):
 def _series_words(s):
     "A series in words"
     size = ' × '.join(map(str, s['size']))
-    return f"{s['number']+1}. {s['description']}" + (f", {s['images']} images of {size}" if s['images'] > 1 else
-                                                     f', {size}' if size else '')
+    size = f"{s['images']} images of {size}" if s['images'] > 1 else size
+    return ', '.join(filter(None, [f"{s['number']+1}. {s['description']}", size])) + \
+        (f" (cannot be opened: {s['problem']})" if s['problem'] else '')
 
 class _Several(UploadError):
     "More images than the model takes: one has to be chosen for each channel"
@@ -323,7 +327,6 @@ def _as_case(
                  _named(prediction), windows, unit, image.is_placed, image.channel_names)
 
 def _is_colour(x): return x.ndim == 3 and len(x) == 3
-def _is_series(path): return Path(path).is_dir() or is_dicom(path)
 
 # %% ../../nbs/apps/01_serve.ipynb #c0bfca27
 def _table(prediction):

@@ -25,6 +25,7 @@ from ..images.files import fastmonai_home, read_json, split_inside, sweep, write
 from ..images.geometry import slice_affine
 from ..images.image_io import source_files
 from ..images.vision_core import absent_channels, is_absent, MedBase, MedImage, MedMask, with_absent
+from .download import bars_are_seen
 from .preprocessing import MedTransform
 
 # %% ../../nbs/data/05_cache.ipynb #9cf3afdd
@@ -507,7 +508,7 @@ def _in_threads(f, todo, cache, total):
         try:
             running = {pool.submit(f, i): i for i in todo}
             for o in tqdm(as_completed(running), total=total, initial=total-len(todo), desc='preparing', delay=2,
-                          disable=not cache.progress, leave=False):
+                          disable=not (cache.progress and bars_are_seen()), leave=False):
                 e = o.exception()
                 if isinstance(e, CacheFull) or e is not None and not isinstance(e, Exception): raise e
                 res[running[o]] = o.result() if e is None else e

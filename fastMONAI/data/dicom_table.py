@@ -19,6 +19,7 @@ from ..images.file_checks import ImageError
 from ..images.dicom_io import dicom_header, fault_of, gathered, is_zip, look_at, may_be_dicom, opened_zip
 from ..images.dicom_io import series_path
 from ..images.image_io import grid_doubts, walk
+from .download import bars_are_seen
 
 # %% ../../nbs/data/12_dicom_table.ipynb #4045e725
 def _places(path, stack, lost): # yields (folder, its files, function that tells a path in it as the reader's)
@@ -36,7 +37,7 @@ def _looks(files, max_workers, progress): # a `DicomLook` a file
     from tqdm.auto import tqdm
     with ThreadPoolExecutor(max_workers or min(8, os.cpu_count() or 1)) as pool:
         yield from tqdm(pool.map(look_at, files), total=len(files), desc='reading headers', delay=2, leave=False,
-                        disable=not progress)
+                        disable=not (progress and bars_are_seen()))
 
 # %% ../../nbs/data/12_dicom_table.ipynb #e5d52781
 @dataclass

@@ -6,12 +6,14 @@
 __all__ = ['DownloadError', 'DownloadSource']
 
 # %% ../../nbs/data/00_download.ipynb #17650181
-import hashlib, shutil, time
+import hashlib, shutil, sys, time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from fastcore.imports import IN_NOTEBOOK
 
 from ..images.files import ArchiveError, fastmonai_home, unpack, write_text, writing
 
@@ -82,6 +84,11 @@ def _remember(file, hash, name):
     "Record a file that has no published hash and proved usable"
     if hash is None: write_text(_record(name), f'{_digest(file, "sha256")}  {name.name}\n')
 
+# %% ../../nbs/data/00_download.ipynb #3ce4c14e
+def bars_are_seen() -> bool:
+    "Whether a bar can be redrawn: in a notebook or a terminal, but not in a log"
+    return IN_NOTEBOOK or bool(sys.stderr and sys.stderr.isatty())
+
 # %% ../../nbs/data/00_download.ipynb #5b215adf
 _TIMEOUT = 10, 60  # seconds to connect, and of silence while reading
 _ATTEMPTS = 3  # in a row without anything new
@@ -111,7 +118,8 @@ def _stream(url, part, resume):
         left = int(r.headers.get('Content-Length', 0))
         _check_space(part, 2*left, f'{url} (the archive and what it holds)')
         room = shutil.disk_usage(part.parent).free // 2  # for a server that does not say how much is to come
-        bar = partial(tqdm, unit='B', unit_scale=True, desc=url.split('/')[-1].split('?')[0])
+        bar = partial(tqdm, unit='B', unit_scale=True, desc=url.split('/')[-1].split('?')[0],
+                      disable=not bars_are_seen())
         with open(part, 'ab' if have else 'wb') as f, bar(total=have+left or None, initial=have) as bar:
             for block in r.raw.stream(1 << 20, decode_content=False):
                 bar.update(f.write(block))

@@ -19,8 +19,8 @@ import pandas as pd
 
 from ..images.files import points_outside, writing
 from ..images.image_io import write_image
-from .download import chosen_source, data_folder, DownloadError, DownloadSource, fetched, obtain
-from .download import short_reason, unpack_published, write_table
+from .download import bars_are_seen, chosen_source, data_folder, DownloadError, DownloadSource
+from .download import fetched, obtain, short_reason, unpack_published, write_table
 
 # %% ../../nbs/data/01_external_data.ipynb #39bbe299
 def _rows(
@@ -149,7 +149,8 @@ def _write_split(npz, split, folder, info, size, max_workers):
             Image.fromarray(image).save(folder/name)
 
     pairs = zip(names, _rows(npz, f'{split}_images', shape), strict=True)
-    with ThreadPoolExecutor(max_workers) as pool, tqdm(total=len(names), desc=f'{info["name"]} {split}') as bar:
+    what = dict(total=len(names), desc=f'{info["name"]} {split}', disable=not bars_are_seen())
+    with ThreadPoolExecutor(max_workers) as pool, tqdm(**what) as bar:
         while some := list(itertools.islice(pairs, 64*max_workers)):  # so many in memory, not all
             for _ in pool.map(lambda o: write(*o), some): bar.update()
     return pd.DataFrame(dict(img_path=names, labels=labels, split=split))

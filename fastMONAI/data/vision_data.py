@@ -207,11 +207,11 @@ def _check_values(values, i):
 def _check_reorder(headers):
     "Warns where 2D images (lists of headers) are not turned to RAS, though that was asked for"
     flat = [hs[0] for hs in headers if hs and hs[0].geometry.ndim == 2]
-    turned = [h for h in flat if any(c in 'LPI' for c in h.geometry.orientation)]
+    turned = [h for h in flat if h.geometry.orientation not in ('RA', 'RS', 'AS')]
     if not turned: return
     h = turned[0]
-    warnings.warn(f'reorder=True leaves 2D images as they are: {len(turned)} of {len(flat)} do not point to the right, '
-                  f'anterior and superior, such as {h.path} ({h.geometry.orientation})', stacklevel=5)
+    warnings.warn(f'reordering leaves 2D images as they are: {len(turned)} of {len(flat)} do not point to the right, '
+                  f'anterior and superior, in this order, such as {h.path} ({h.geometry.orientation})', stacklevel=5)
 
 # %% ../../nbs/data/11_vision_data.ipynb #e88238d4
 def _med_class(tfm):
@@ -408,7 +408,7 @@ class MedDataBlock(DataBlock):
             check_images(headers, self.grids)
             if is_mask: self._check_masks(image_headers, headers)
             else:
-                if self.reorder: _check_reorder(headers)
+                if self.reorder or any(isinstance(t, Reorder) for t in self.item_tfms): _check_reorder(headers)
                 if image_headers is None: check_same_files(headers, splits)
                 image_headers = image_headers or headers
                 self._check_sizes(headers)

@@ -131,6 +131,61 @@ def first_output(
     "The output that counts: the first of several"
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
+# %% ../../nbs/learning/00_networks.ipynb #d5f4460c
+def without_memory(
+    network:nn.Module, # Not changed
+)->nn.Module:
+    "A copy of `network`, in evaluation mode, on the device `meta`"
+    def empty(t): return torch.empty_like(t, device='meta', requires_grad=False)
+    memo = {id(b): empty(b) for b in network.buffers()}
+    twin = deepcopy(network, memo | {id(p): nn.Parameter(empty(p), False) for p in network.parameters()}).eval()
+    for m in twin.modules(): m._compiled_call_impl = None
+    return twin
+
+_DIVISORS = 1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 18, 20, 24, 25, 27, 32, 36, 48, 64, 128
+_LENGTHS = 11, 13 # times a divisor; none of them has these as a factor
+
+def _divisor(takes, among): # the smallest number `among` these whose multiples `takes` is true of, or None
+    return next((d for d in among if all(takes(d*k) for k in _LENGTHS)), None)
+
+def _fitting(takes, size): # (what divides each axis, the next larger size that fits); None if there is none
+    if takes(size) or (d := _divisor(lambda n: takes([n]*len(size)), _DIVISORS)) is None: return None
+    def along(i, n): return takes([n if j == i else d*_LENGTHS[0] for j in range(len(size))])
+    parts = [k for k in _DIVISORS if d % k == 0]
+    each = [_divisor(partial(along, i), parts) or d for i in range(len(size))]
+    up = [-(-n//k)*k for n,k in zip(size, each)]
+    fits = next((s for m in range(9) if takes(s := [n + m*k for n,k in zip(up, each)])), None)
+    for i in range(len(size)) if fits else (): # where one axis was too short, the others need not be longer
+        fits[i] = next(n for n in range(up[i], fits[i] + 1, each[i]) if takes([*fits[:i], n, *fits[i+1:]]))
+    return fits and (each, fits)
+
+# %% ../../nbs/learning/00_networks.ipynb #f3c9abd3
+def size_misfit(
+    network:nn.Module, # On which a forward pass failed
+    xs:tuple, # Its inputs, (B, C, *spatial) of an image
+    size:list|None=None, # Voxels of the image, where it was cut into windows
+    *,
+    same:bool=False, # Does the output have to be of the image's size?
+)->tuple[str,list]|None: # (what is wrong, a size that fits); None where another size would not help
+    "Why the size of an image does not fit `network`"
+    image = next((o for o in xs if isinstance(o, Tensor) and o.ndim in (4, 5)), None)
+    if image is None: return None
+    try: twin = without_memory(unwrapped(network))
+    except Exception: return None # it cannot be copied: the error that there was has to do
+    dtype = next((p.dtype for p in twin.parameters()), torch.float32)
+    def like(o, spatial): return torch.empty(*o.shape[:2], *spatial, dtype=dtype) if o is image else torch.empty_like(o)
+    def takes(spatial):
+        try:
+            with torch.no_grad(), torch.device('meta'): y = first_output(twin(*(like(o, spatial) for o in xs)))
+            return not same or list(y.shape[-len(spatial):]) == list(spatial)
+        except Exception: return False
+    size = list(image.shape[2:] if size is None else size)
+    if (found := _fitting(takes, size)) is None: return None
+    each, fits = found
+    shown, wanted = (' × '.join(map(str, o)) for o in (size, each))
+    if all(n % k == 0 for n,k in zip(size, each)): return f'{shown} voxels are too few for the network', fits
+    return f'{shown} voxels, and the network takes multiples of {each[0] if len(set(each)) == 1 else wanted}', fits
+
 # %% ../../nbs/learning/00_networks.ipynb #245910df
 def _builders():
     "What makes the classifying networks of torchvision, and fastai's xresnets: {full name: function}"

@@ -10,7 +10,6 @@ __all__ = ['WholeVolumes', 'NanLossWarning', 'FitGuard', 'EpochProgress', 'Learn
 import json, sys, warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +25,7 @@ from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.callback.tracker import TrackerCallback
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.load import DataLoader
-from fastai.data.transforms import Categorize, MultiCategorize
+from fastai.data.transforms import Categorize, MultiCategorize, RegressionSetup
 from fastai.learner import Learner as FastaiLearner, Recorder, save_model as save_weights
 from fastai.torch_core import rank_distrib, to_device
 from fastprogress.fastprogress import ConsoleMasterBar, ConsoleProgressBar, IN_NOTEBOOK, MasterBar, ProgressBar
@@ -37,8 +36,8 @@ from ..images.geometry import per_axis
 from ..data.vision_augmentation import OneOf, RandomTransform, swap_channels
 from ..data.data_checks import image_paths
 from ..data.vision_data import patches_of
-from .networks import first_output, unwrapped
-from .vision_loss import knows_classes, output_levels, wrapped_loss
+from .networks import first_output, size_misfit, unwrapped, without_memory
+from .vision_loss import check_loss, knows_classes, output_levels, wrapped_loss
 from .training_step import AutoPrecision, FastStep, fused
 from .sliding_window import sliding_window
 
@@ -148,6 +147,12 @@ def _class_names(dls):
     if _are_masks(dls): return next((t.codes for t in dls[0].after_item.fs if getattr(t, 'codes', None)), None)
     return dls.vocab if any(isinstance(t, (Categorize, MultiCategorize)) for t in _steps(dls, -1)) else None
 
+def _task(dls):
+    "What the targets of `dls` are: 'segmentation', 'classification', 'regression', or None for anything else"
+    if _are_masks(dls): return 'segmentation'
+    kinds = dict(classification=Categorize, regression=RegressionSetup)
+    return next((k for t in _steps(dls, -1) for k,cls in kinds.items() if isinstance(t, cls)), None)
+
 def _check_outputs(n, names):
     "ValueError where a network with `n` outputs is not one for classes of these `names`"
     if n == len(names) or n == 1 and len(names) == 2: return
@@ -163,14 +168,6 @@ def _size_seen(dls, ndim):
     size = next((o for o in reversed(sizes) if isinstance(o, (int, list, tuple))), 64)
     return per_axis(size, ndim, 'size')
 
-def _without_memory(network):
-    "A copy of `network`, in evaluation mode, on the device `meta`"
-    def empty(t): return torch.empty_like(t, device='meta', requires_grad=False)
-    memo = {id(b): empty(b) for b in network.buffers()}
-    twin = deepcopy(network, memo | {id(p): nn.Parameter(empty(p), False) for p in network.parameters()}).eval()
-    for m in twin.modules(): m._compiled_call_impl = None
-    return twin
-
 def _n_outputs(network, dls):
     "Channels of what `network` gives, without computing; None where they cannot be known"
     network = unwrapped(network)
@@ -178,7 +175,7 @@ def _n_outputs(network, dls):
     if conv is None: return None
     size, dtype = _size_seen(dls, conv.weight.ndim-2), conv.weight.dtype
     try:
-        twin = _without_memory(network)
+        twin = without_memory(network)
         with torch.no_grad(), torch.device('meta'): y = twin(torch.empty(1, conv.in_channels, *size, dtype=dtype))
         return first_output(y).shape[1]
     except Exception: return None       # of another size, or it asks for values: the first batch will tell
@@ -189,7 +186,7 @@ class NanLossWarning(UserWarning):
 
 def _batch_files(dl, i):
     "Files of the images in batch `i` of the epoch that `dl` is in; [] where they are not known"
-    idxs, dataset = getattr(dl, '_DataLoader__idxs', None), dl.dataset
+    idxs, dataset = getattr(dl, '_DataLoader__idxs', None), getattr(dl, 'dataset', None)
     if not isinstance(idxs, (list, tuple, L)) or not hasattr(dataset, 'tls'): return []
     res, tl = [], dataset.tls[0]
     for j in list(idxs)[i*(dl.bs or 1):(i+1)*(dl.bs or 1)]:
@@ -199,6 +196,11 @@ def _batch_files(dl, i):
             o = t(o)
         res += image_paths(o)
     return list(dict.fromkeys(map(str, res)))
+
+def _named_files(learn):
+    "The files of the batch that `learn` is at, in words"
+    files = _batch_files(learn.dl, learn.iter)
+    return ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
 
 def _nan_in(xb, pred):
     "Where the NaN of a batch comes from"
@@ -215,6 +217,7 @@ class FitGuard(Callback):
     checked = told = False
     def before_fit(self):
         self.told = False
+        check_loss(self.learn.loss_func, _task(self.dls))
         if hasattr(self.learn, 'lr_finder') or not hasattr(self.learn, 'recorder'): return
         names = list(self.recorder.metric_names[1:])
         for cb in self.learn.cbs:
@@ -237,7 +240,7 @@ class FitGuard(Callback):
         shown = ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
         warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch '
                       f'{self.epoch}, batch '
-                      f'{self.iter} on{f" ({shown})" if files else ""}: {_nan_in(self.xb, self.pred)}', NanLossWarning)
+                      f'{self.iter} on{f" ({files})" if files else ""}: {_nan_in(self.xb, self.pred)}', NanLossWarning)
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #7dab70bb
 def _misfit(network, xb):
@@ -250,6 +253,17 @@ def _misfit(network, xb):
     if conv.in_channels == x.shape[1]: return None
     return (f'the network takes images of {conv.in_channels} channel(s), and these have {x.shape[1]}: make it with '
             f'in_channels={x.shape[1]}')
+
+def _wrong_size(network, xb, dls):
+    "The same, where it cannot take images of their size, whole or in patches as `dls` have them"
+    windowed = isinstance(network, _Windowed)
+    size = list(per_axis(network.windows.size, xb[0].ndim-2, 'size')) if windowed else None
+    network, patches = network.model if windowed else network, patches_of(dls)
+    found = size_misfit(network, tuple(xb), size, same=_are_masks(dls))
+    if found is None: return None
+    said, fits = found
+    if patches is not None: return f'patches of {said}: patches=Patches({fits}) fits'
+    return f'{said}: PadOrCrop({fits}) or ResizeTo({fits}) in item_tfms makes them fit'
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #910667ca
 class _Contexts(ContextManagers):
@@ -316,10 +330,12 @@ class Learner(FastaiLearner):
         default_cbs:bool=True, # fastai's default callbacks, and what the arguments above ask for
         **kwargs:Any, # As in fastai: `metrics`, `cbs`, `path`, `wd`, …
     ):
-        "Raises `ValueError` where the network has not as many outputs as the loaders declare classes"
+        """Raises `ValueError` where the network has not as many outputs as the loaders declare classes, and for a loss
+        that is none for their targets"""
         super().__init__(dls, model, *args, default_cbs=default_cbs, **kwargs)
         if isinstance(self.loss_func, L): self.loss_func = self.loss_func[-1] # of all that the blocks bring
         if fused_opt: self.opt_func = fused(self.opt_func)
+        check_loss(self.loss_func, _task(dls))
         if _are_masks(dls): self.loss_func = wrapped_loss(self.loss_func)
         names = _class_names(dls) if knows_classes(self.loss_func) else None
         if names is not None and (n := _n_outputs(model, dls)) is not None: _check_outputs(n, names)
@@ -344,8 +360,9 @@ class Learner(FastaiLearner):
 
     def _do_one_batch(self):
         try: return super()._do_one_batch()
-        except RuntimeError as e:
-            if found := _misfit(self.model, self.xb): raise ValueError(found) from e
+        except (RuntimeError, ValueError, AssertionError) as e:
+            found = _misfit(self.model, self.xb) or _wrong_size(self.model, self.xb, self.dls)
+            if found: raise ValueError(f'{_named_files(self) or "the images"}: {found}') from e
             raise
     def _with_events(self, f, event_type, ex, final=noop):
         with _events.get(event_type, nullcontext)(self): super()._with_events(f, event_type, ex, final)
@@ -450,7 +467,6 @@ class Learner(FastaiLearner):
         compiled = next((cb.compiled for cb in self.cbs if isinstance(cb, FastStep)), 'auto')
         self.remove_cb(FastStep)
         self.add_cb(FastStep(on, compiled))
-
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #4ca2876e
 @both_spellings

@@ -205,6 +205,28 @@ def wrapped_loss(
     known = inner in (*_functions, F.nll_loss) or any(c.__module__.startswith(_homes) for c in kinds)
     return CustomLoss(loss) if known else loss
 
+# %% ../../nbs/learning/01_vision_loss.ipynb #69f73a82
+_value_losses = nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, nn.PoissonNLLLoss, nn.GaussianNLLLoss
+_value_functions = F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.poisson_nll_loss, F.gaussian_nll_loss
+_targets = dict(segmentation=('masks', 'CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True))'),
+                classification=('classes', 'CrossEntropyLossFlat()'), regression=('numbers', 'MSELossFlat()'))
+
+def check_loss(
+    loss:Callable, # Of MONAI, PyTorch, fastai, or a `CustomLoss`
+    task:str|None, # Of the targets: 'segmentation', 'classification', 'regression'; None: not known
+):
+    """ValueError for a loss of values where the targets are masks or classes, and for one of classes where they are
+    numbers"""
+    if task not in _targets or loss is None: return
+    inner = _inner(loss)
+    of_values = isinstance(inner, _value_losses) or inner in _value_functions
+    of_classes = _takes_indices(loss) or any(isinstance(o, _softmax_losses) or hasattr(o, 'to_onehot_y')
+                                             for o in _parts(loss))
+    if not (of_classes if task == 'regression' else of_values): return
+    (targets, usual), name = _targets[task], getattr(inner, '__name__', type(inner).__name__)
+    raise ValueError(f'{name} compares {"values" if of_values else "classes"}, and the targets are {targets}: take a '
+                     f'loss such as {usual}')
+
 # %% ../../nbs/learning/01_vision_loss.ipynb #56fd27e1
 class TverskyFocalLoss(_Loss):
     """(1 - Tversky index) ** gamma of every item and class, averaged (Abraham and Khan 2019,

@@ -109,6 +109,7 @@ class MedModel:
     members:list[nn.Module] = field(default_factory=list) # networks of an ensemble beyond the first: see `ensemble_of`
     # axes whose mirror images it predicts too, and averages: 'LR', 'AP', … or numbers; see `inference`
     tta:list[str|int] = field(default_factory=list)
+    overlap:float|list = .5 # of windows: share that the next one covers too
     source:str|None = None # 'user/name@commit' where it came from a repository; no part of a file
 
     def __post_init__(self):
@@ -179,6 +180,10 @@ class MedModel:
         if self.ndim not in (2, 3) or not _is_whole(self.channels):
             raise ValueError(f'a model takes images of 1 or more channels in 2D or 3D, not {_shown(self.channels)} in '
                              f'{_shown(self.ndim)}D')
+        shares = self.overlap if isinstance(self.overlap, list) else [self.overlap]*self.ndim
+        if len(shares) != self.ndim or not all(is_number(o) and 0 <= o < 1 for o in shares):
+            raise ValueError('overlap must be a share from 0 to below 1, or one for each axis, not '
+                             f'{_shown(self.overlap)}')
         if self.patch_size is None: return
         if len(self.patch_size) != self.ndim or not all(_is_whole(n, MAX_VOXELS) for n in self.patch_size):
             raise ValueError(f'patch_size needs {self.ndim} whole numbers, not {[*map(_shown, self.patch_size)]}')
@@ -248,12 +253,12 @@ class MedModel:
 
     def probabilities(self,
         x:Tensor, # (C, *spatial), preprocessed
-        overlap:float|str=.5, # of windows, where there are any
+        overlap:float|str|None=None, # of windows, where there are any; None: the model's own
         batch_size:int=2, # windows at a time
     )->Tensor: # (K, *spatial) or (K,)
         """What the model says of one preprocessed image, in windows if it was trained on patches: the mean over its
         networks, and over the mirror images of its `tta`"""
-        predict = NetworkMean(self.each()).seeing(x)
+        predict, overlap = NetworkMean(self.each()).seeing(x), self.overlap if overlap is None else overlap
         return predict.of_image(x, self.patch_size, overlap=overlap, batch_size=batch_size)
 
 # %% ../../nbs/models/00_med_model.ipynb #85be5c15
@@ -408,6 +413,18 @@ def check_weights(
             raise ValueError(f'weight {k!r} holds NaN: the network would answer NaN to every image')
 
 # %% ../../nbs/models/00_med_model.ipynb #12daf3c9
+def _check_blocks(tls, n_inp):
+    "ValueError for items of more than one image and one target, with what to do instead"
+    if len(tls) == 2: return
+    images = sum(any(isinstance(t, OpenItem) or getattr(t, '__self__', None) is MedImage for t in tl.tfms.fs)
+                 for tl in tls[:n_inp])
+    what = 'train on the image alone' if images < 2 else (
+        'make the images channels of one, as fn_col=[…] of MedImageDataLoaders.from_df does')
+    raise ValueError(f'a model that is saved, served or exported has one image and one target, and the items of this '
+                     f'Learner have {n_inp} input(s), {images} of them images, and {len(tls)-n_inp} target(s): '
+                     f'{what}, or '
+                     'keep the Learner itself by learn.export and predict with learn.get_preds')
+
 def model_of(
     o:Learner|MedModel, # a `Learner`, or a `MedModel`, which is given back
 )->MedModel: # Shares the learner's network
@@ -417,7 +434,7 @@ def model_of(
         raise TypeError(f'expected a Learner or a MedModel, not a {type(o).__name__}')
     dls, network = o.dls, unwrapped(o.model)
     tls = dls.valid_ds.tls
-    if len(tls) != 2: raise ValueError(f'a model has one image and one target; this Learner has {len(tls)} blocks')
+    _check_blocks(tls, dls.valid_ds.n_inp)
     tfms, task = list(tls[0].tfms.fs), task_of(dls)
     preprocessing, opening = _preprocessing(dls, tfms)
     patches = patches_of(dls)

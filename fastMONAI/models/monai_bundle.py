@@ -6,7 +6,7 @@
 __all__ = ['to_bundle', 'from_bundle']
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6242faf2
-import math, os, pickle, re, tempfile
+import math, os, pickle, re, tempfile, warnings
 from contextlib import suppress
 from importlib.metadata import version as _version
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..images.files import ArchiveError, read_json, unpack, write_json, write_te
 from ..images.geometry import per_axis
 from ..learning.networks import build_network, network_spec
 from ..learning.vision_learner import Learner
+from ..data.postprocessing import KeepLargest
 from ..data.preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity
 from ..data.preprocessing import PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
 from .med_model import MAX_NETWORKS, MedModel, ModelError, check_weights, check_without_memory
@@ -177,7 +178,8 @@ def _postprocessing(model, n):
 def _inferer(model):
     if model.patch_size is None: return dict(_target_='SimpleInferer')
     beyond = dict(cval=model.fill) if model.fill else {}
-    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2, overlap=.5,
+    return dict(_target_='SlidingWindowInferer', roi_size=list(model.patch_size), sw_batch_size=2,
+                overlap=model.overlap,
                 mode=model.blend) | beyond
 
 _PRODUCT = "$torch.einsum('i,j,k->ijk', *map(torch.tensor, @window))[None, None]"
@@ -495,6 +497,8 @@ def _cropped(a):
 
 def _spaced(a):
     if any(a.get(k) not in (None, False) for k in ('diagonal', 'scale_extent', 'min_pixdim', 'max_pixdim')): return None
+    if a.get('mode', 'bilinear') not in ('bilinear', 'linear') or a.get('padding_mode', 'border') != 'border':
+        return None
     return [Resample(a['pixdim'], anchor='monai')]
 
 _from_monai = dict(
@@ -516,6 +520,9 @@ def _ours(t, key):
         return []
     args = {k: v for k,v in t.items() if k not in ('_target_', '_desc_', 'keys')}
     if any(isinstance(v, _Expression) for v in args.values()) or '_disabled_' in args: return None
+    each = {k: v for k,v in args.items() if k in ('mode', 'padding_mode', 'align_corners') and isinstance(v, list)}
+    if isinstance(keys, list): args |= {k: (v*len(keys))[keys.index(key)] if len(v) == 1 else v[keys.index(key)]
+                                        for k,v in each.items() if len(v) in (1, len(keys))}
     try: return _from_monai[base](args)
     except (KeyError, ValueError, TypeError): return None
 
@@ -536,31 +543,40 @@ def _preprocessing(config, key, skip_unknown):
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #6976a211
 def _window(config, ndim, skip_unknown):
-    """(voxels of the sliding window, value beyond the image's border, how windows share a voxel); (None, 0, 'gaussian')
-    where volumes are predicted whole"""
+    """What the inferer says of `patch_size`, `fill`, `blend` and `overlap` of a model; {} where volumes are predicted
+    whole"""
     found = config.at('inferer', 'validate::inferer')
     name = str(found.get('_target_')).split('.')[-1] if isinstance(found, dict) else None
-    if found is None or name == 'SimpleInferer': return None, 0., 'gaussian'
+    if found is None or name == 'SimpleInferer': return {}
     size = _list(found.get('roi_size'), ndim) if name in ('SlidingWindowInferer', 'SlidingWindowInfererAdapt') else []
-    fill, blend = (found.get('cval', 0.), found.get('mode', 'constant')) if isinstance(found, dict) else (0., None)
+    args = found if isinstance(found, dict) else {}
+    fill, blend, overlap = args.get('cval', 0.), args.get('mode', 'constant'), args.get('overlap', .25)
     whole = len(size) == ndim and all(isinstance(n, int) and n > 0 for n in size)
-    if whole and is_number(fill) and blend in ('gaussian', 'constant'): return size, float(fill), blend
-    if skip_unknown: return None, 0., 'gaussian'
+    shares = is_number(fill) and all(is_number(o) and 0 <= o < 1 for o in _list(overlap, ndim))
+    if whole and shares and blend in ('gaussian', 'constant') and args.get('padding_mode', 'constant') == 'constant':
+        return dict(patch_size=size, fill=float(fill), blend=blend, overlap=overlap)
+    if skip_unknown: return {}
     raise ModelError(f'{config.path}: inferer {str(found)[:100]!r} is not known: expected SimpleInferer, or '
-                     f'SlidingWindowInferer with a roi_size of {ndim} numbers, a number as cval, and gaussian or '
-                     'constant as mode; skip_unknown=True predicts volumes whole')
+                     f'SlidingWindowInferer with a roi_size of {ndim} numbers, a number as cval, an overlap below 1, '
+                     'and gaussian or constant as mode; skip_unknown=True predicts volumes whole')
+
+def _after(config):
+    "Transforms of the prediction, as (name without its d, arguments)"
+    found = config.at('postprocessing', 'validate::postprocessing')
+    steps = found.get('transforms') if isinstance(found, dict) else found
+    return [(_base(t['_target_']), t) for t in (steps if isinstance(steps, list) else [])
+            if isinstance(t, dict) and '_target_' in t and t.get('_disabled_') is not True
+            and 'pred' in listify(t.get('keys', 'pred'))]
 
 def _output(config, n):
     "(activation, exclusive), as the postprocessing says, of `n` channels"
-    found = config.at('postprocessing', 'validate::postprocessing')
-    steps = found.get('transforms') if isinstance(found, dict) else found
-    steps = {_base(t['_target_']): t for t in steps if isinstance(t, dict)
-             and '_target_' in t} if isinstance(steps, list) else {}
+    steps = dict(_after(config))
     activations, discrete = steps.get('Activations', {}), steps.get('AsDiscrete', {})
     activation = next((a for a in ('softmax', 'sigmoid') if activations.get(a) is True),
                       'softmax' if n > 1 and discrete.get('threshold') is None else 'sigmoid')
     return activation, n == 1 or discrete.get('argmax') is True or activation == 'softmax'
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #b705e7e4
 def _format(meta, which):
     "(key, description) of the first input or output"
     found = meta.at(f'network_data_format::{which}')
@@ -573,37 +589,60 @@ def _names(output, n, exclusive):
     names = [str(defined.get(str(i), f'label {i}')) for i in range(max(n, len(defined)) if n == 1 else n)]
     return ['background', *names] if exclusive and len(names) == 1 else names
 
+# %% ../../nbs/models/04_monai_bundle.ipynb #64598d55
+_HARMLESS = {'Activations', 'AsDiscrete', 'Invert', 'SaveImage'} | _OPENING
+
+def _largest(a):
+    "`KeepLargestConnectedComponent` of MONAI with the arguments `a`; None where there is no equal"
+    if any(isinstance(v, _Expression) for v in a.values()): return None
+    labels = a.get('applied_labels')
+    try: return KeepLargest(labels if labels is None else listify(labels), a.get('num_components', 1),
+                            together=a.get('independent', True) is False, connectivity=a.get('connectivity'))
+    except (ValueError, TypeError): return None
+
+def _finishing(config, exclusive, resampled):
+    "(steps for the mask, what is not followed in words), as the postprocessing says"
+    steps, odd = [], []
+    for name,a in _after(config):
+        if name == 'KeepLargestConnectedComponent' and exclusive and (step := _largest(a)) is not None:
+            steps.append(step)
+        elif name not in _HARMLESS: odd.append(f'{name}, which is left out')
+        if name == 'Invert' and resampled and a.get('nearest_interp', True) is not False:
+            odd.append('nearest_interp of Invert: probabilities are interpolated, and labels taken from these')
+        if name == 'AsDiscrete' and a.get('threshold') not in (None, False, .5):
+            odd.append(f'threshold={str(a["threshold"])[:50]} of AsDiscrete: it is 0.5')
+    return steps, odd
+
 # %% ../../nbs/models/04_monai_bundle.ipynb #ff5939a0
 def _described(config, meta, network, skip_unknown):
     "A `MedModel` as the configuration of a bundle describes it"
     (key, image), (_, output) = _format(meta, 'inputs'), _format(meta, 'outputs')
     channels, shape, n = image.get('num_channels'), image.get('spatial_shape'), output.get('num_channels')
     if not (isinstance(shape, list) and isinstance(n, int) and not isinstance(n, bool) and 0 < n < 10_000):
-        raise ModelError(f'{meta.path}: network_data_format needs spatial_shape of the input and num_channels of '
-                         'the output')
+        raise ModelError(f"{meta.path}: network_data_format needs the input's spatial_shape, the output's num_channels")
     activation, exclusive = _output(config, n)
     segments = output.get('type') == 'image' and output.get('format') in ('segmentation', 'labels', 'classes')
     if not segments and output.get('format') != 'classes' and output.get('type') != 'probabilities':
         raise ModelError(f'{meta.path}: the output is {output.get("type")!r} of format {output.get("format")!r}; '
                          'expected a segmentation or a classification')
     task = 'segmentation' if segments else 'classification' if activation == 'softmax' else 'multilabel'
-    told = dict(name='name', description='description', authors='authors', intended_use='intended_use',
-                datasets='data_source')
+    told = {k: k for k in ('name', 'description', 'authors', 'intended_use')} | dict(datasets='data_source')
     text = {k: v for k,v in ((k, meta.at(m)) for k,m in told.items()) if isinstance(v, str)}
     metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items() if is_number(v)}
-    patch_size, fill, blend = _window(config, len(shape), skip_unknown)
-    return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments),
-                    _preprocessing(config, key, skip_unknown), activation, exclusive or not segments,
-                    patch_size=patch_size, fill=fill, blend=blend, blended='logits', metrics=metrics, info=text,
+    before = _preprocessing(config, key, skip_unknown)
+    after, odd = _finishing(config, exclusive, any(isinstance(t, Resample) for t in before)) if segments else ([], [])
+    if odd: warnings.warn(f'{config.path}: not followed here: {"; ".join(odd)}', stacklevel=2)
+    return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments), before, activation,
+                    exclusive or not segments, **_window(config, len(shape), skip_unknown), blended='logits',
+                    postprocessing=after, metrics=metrics, info=text,
                     versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
 
 
 def _model_in(config, meta, sketch, skip_unknown):
     "The model that a bundle describes, ours or another's; its network is `sketch`, without memory"
-    own = meta.at('fastmonai')
+    d = meta.at('fastmonai')
     try:
-        model = (model_from_json(sketch, own) if isinstance(own, dict)
-                 else _described(config, meta, sketch, skip_unknown))
+        model = model_from_json(sketch, d) if isinstance(d, dict) else _described(config, meta, sketch, skip_unknown)
         check_without_memory(model)
         return model
     except ModelError: raise

@@ -364,10 +364,11 @@ def save_model(
 MAX_CONFIG = 5_000_000 # bytes
 _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, channels=int, ndim=int,
               activation=(str, type(None)), exclusive=bool, fill=(float, int), blend=str, blended=str,
+              overlap=(float, int, list),
               temperature=(float, int), patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict,
               metrics=dict, training=dict, info=dict, versions=dict, tta=list)
 # what older models do not have
-_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities', tta=[])
+_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities', overlap=.5, tta=[])
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=list)
 
 

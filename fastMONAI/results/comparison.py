@@ -20,7 +20,7 @@ from ..images.vision_core import MedMask
 from ..data.postprocessing import FillHoles, KeepLargest, PostProcessing, RemoveSmall
 from ..models.scores import PatientBootstrap, mean_of
 from .evaluation import Evaluation, evaluate_model
-from .prediction_folder import bars_are_seen
+from ..data.download import bars_are_seen
 
 # %% ../../nbs/results/04_comparison.ipynb #fc03c7b9
 # For which a lower value is better

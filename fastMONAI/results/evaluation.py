@@ -24,6 +24,7 @@ from ..images.files import stem_of, write_json, write_text
 from ..images.image_io import image_files
 from ..images.vision_core import MedMask
 from ..data.data_checks import with_axes_of
+from ..data.download import bars_are_seen
 from ..data.preprocessing import BinaryConverter, BraTSMaskConverter
 from ..data.sources import COLUMNS, SourceTable, read_source
 from ..learning.vision_metrics import calculate_surface_metrics, lesion_counts
@@ -31,7 +32,7 @@ from ..models.med_model import MedModel
 from ..models.scores import PatientBootstrap, class_scores, mean_of, number_scores
 from ..models.sharing import load_model
 from .vision_inference import members, usable_device
-from .prediction_folder import bars_are_seen, predict_folder
+from .prediction_folder import predict_folder
 
 # %% ../../nbs/results/02_evaluation.ipynb #3c33b6cf
 def structure_scores(

@@ -6,7 +6,7 @@
 __all__ = ['predict_folder']
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #a10f0c03
-import hashlib, inspect, json, multiprocessing, os, re, shutil, sys, tempfile
+import hashlib, inspect, json, multiprocessing, os, re, shutil, tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ import pandas as pd
 import torch
 from fastai.learner import Learner
 from fastcore.basics import listify
-from fastcore.imports import IN_NOTEBOOK
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from ..data.cache import Signatures, digest
+from ..data.download import bars_are_seen
 from ..images.segmentation_io import write_label_names
 from ..images.files import read_json, write_json
 from ..images.files import stem_of, suffix_of
@@ -94,8 +94,9 @@ def _words(o):
     return [text, digest([code.co_code.hex(), said]), _words(inner)]
 
 def _described(options, ending, models):
-    "The options of a run, for the record, with the mirror images that `models` average by themselves"
+    "The options of a run, for the record, with the overlap and the mirror images that `models` have of their own"
     said = {k: inspect.signature(inference).parameters[k].default for k in _OPTIONS} | options | dict(ending=ending)
+    if said['overlap'] is None: said['overlap'] = models[0].overlap
     own = [own_tta(m, said['tta']) for m in models]
     said['tta'] = own[0] if all(o == own[0] for o in own) else own
     return {k: _words(v) for k,v in said.items() if k != 'batch_size'}
@@ -193,6 +194,7 @@ def _own(record, present):
 def _one_line(e):
     "An exception in words"
     text = ' '.join(str(e).split())
+    if isinstance(e, MemoryError): return f'not enough memory{": "*bool(text)}{text}'
     if isinstance(e, (OSError, ValueError, RuntimeError, TypeError)) and text: return text
     return f'{type(e).__name__}: {text}' if text else type(e).__name__
 
@@ -390,11 +392,6 @@ def _put_table(rows, out):
         return [folder/'predictions.csv']
     return _put_shared(out, 'predictions', 'table', write)
 
-# %% ../../nbs/results/01_prediction_folder.ipynb #b2eda191
-def bars_are_seen()->bool:
-    "Whether a bar can be redrawn: in a notebook or a terminal, but not in a log"
-    return IN_NOTEBOOK or bool(sys.stderr and sys.stderr.isatty())
-
 # %% ../../nbs/results/01_prediction_folder.ipynb #2252726c
 def _told(rows, n, progress, kept):
     "The rows, with a bar, and a line for each case that failed or was done anew"
@@ -448,7 +445,6 @@ def predict_folder(
         kept += _put_label_names(models, out, ending) if named else []
         rows = _in_processes(models, cases, workers, job) if workers > 1 else (
             _one_case(models, n, f, job) for n,f in cases.items())
-        rows = {r['case']: r for r in _told(rows, len(cases), progress, kept)}
-        rows = [rows[n] for n in cases]
-        for words in _put_table(rows, out): print(words)
+        told = {r['case']: r for r in _told(rows, len(cases), progress, kept)}
+        for words in _put_table(rows := [told[n] for n in cases], out): print(words)
     return pd.DataFrame(rows)

@@ -29,6 +29,7 @@ from ..data.postprocessing import PostProcessing
 from ..data.preprocessing import BraTSMaskConverter, Reorder, transforms_to_specs
 from ..models.med_model import MedModel, NetworkMean, model_of
 from ..models.sharing import load_model
+from ..learning.networks import size_misfit
 from ..learning.training_step import device_precision
 from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy
 from ..images.vision_core import MedBase, MedImage, MedMask
@@ -267,12 +268,28 @@ def usable_device(
         f'device {str(device)!r} is not there, or cannot be used; here there is {", ".join(there)}'
     ) from None
 
+# %% ../../nbs/results/00_vision_inference.ipynb #293c4e3b
+def _misfit(x, size, model):
+    "What does not fit where the network cannot take the preprocessed image `x`, or windows of `size` voxels"
+    segments = model.task == 'segmentation'
+    window = list(per_axis(size, model.ndim, 'size')) if size is not None and segments else None
+    found = size_misfit(model.network, (x[None].as_subclass(Tensor),), window, same=segments)
+    if found is None: return None
+    said, fits = found
+    if window: return f'windows of {said}: patch_size={fits} fits'
+    return f'{said}: train with PadOrCrop or ResizeTo, which the model then does to each image' + (
+        f', or predict in windows with patch_size={fits}' if segments else '')
+
 # %% ../../nbs/results/00_vision_inference.ipynb #aca213cc
 def _predicted(predict, image, patch_size, options):
     "(values, grid) of an image: on the network's grid where all members share it, or on the image's own"
     def one(predict, model):
         x = model.preprocess(image)
-        values = predict.seeing(x).of_image(x, patch_size or model.patch_size, **options)
+        size = patch_size or model.patch_size
+        try: values = predict.seeing(x).of_image(x, size, **options)
+        except (RuntimeError, ValueError, AssertionError) as e:
+            if found := _misfit(x, size, model): raise ValueError(f'{predict.name}: {found}') from e
+            raise
         predict.check()
         return values, x.geometry
     ways = {}
@@ -308,7 +325,7 @@ def inference(
     # Where to write the mask (or, of a class or a number, JSON); no file of the image
     save_path:str|os.PathLike|None=None,
     *,
-    overlap:float|str|list|tuple=.5, # Of windows: share that the next one covers too; 'auto': as little as needed
+    overlap:float|str|list|tuple|None=None, # Of windows: share that the next one covers, or 'auto'; None: the model's
     # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
     patch_size:int|list|tuple|None=None,
     # Average over mirror images? True, or axes of the network's grid as 0 or 'AP', 'LR', 'IS'; None: the model's own
@@ -332,8 +349,8 @@ def inference(
     mirrored = any(own_tta(m, tta) is not False for m in models)
     several = uncertainty and first.task != 'regression' and (len(models) > 1 or mirrored)
     predict = NetworkMean(models, tta, _precision(precision, first), several, ', '.join(map(str, paths)) or 'the image')
-    values, seen = _predicted(predict, image, patch_size,
-                              dict(overlap=overlap, batch_size=batch_size, progress=progress))
+    share = first.overlap if overlap is None else overlap
+    values, seen = _predicted(predict, image, patch_size, dict(overlap=share, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
                        inputs=inputs, units=first.units if first.task == 'regression' else [], warnings=findings)
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
