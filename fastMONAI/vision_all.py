@@ -41,6 +41,7 @@ from .data.target_scale import *
 from .data.training_facts import *
 from .data.sources import *
 from .data.dataset_check import *
+from .data.fingerprint import *
 
 # %% ../nbs/vision_all.ipynb #b3452ded
 from .learning.networks import *

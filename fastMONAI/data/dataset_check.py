@@ -15,11 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..images.files import suffix_of, write_json, write_text
 from ..images.image_io import read_header, read_image, read_labels
+from .prepared import drawing_of, MaskSource
 from .sources import SourceTable, read_source
+from .training_facts import structure_facts
 from .vision_augmentation import side_pairs
 
 # %% ../../nbs/data/16_dataset_check.ipynb #6881619f
@@ -81,16 +84,23 @@ def _voxel_facts(facts, column, path): # reads one image into `facts`
                   'look whether the image was cut or masked by mistake')
 
 # %% ../../nbs/data/16_dataset_check.ipynb #2ca629f7
+def _opened_labels(path, image, declared): # (labels, Geometry) of a mask; of a DICOM drawing on its image's grid
+    codes = [str(v) for _,v in sorted(declared.items())] or None
+    drawing = drawing_of(MaskSource(path, image), codes, 'empty')
+    if drawing is None: return read_labels(path)
+    mask = drawing.mask()
+    return mask.as_subclass(Tensor).numpy(), mask.geometry
+
 def _mask_facts(facts, path, declared, ignore): # reads the mask into `facts`
-    try: x, grid = read_labels(path)
+    image = next((f for c,f in facts.files.items() if c != 'mask'), None)
+    try: x, grid = _opened_labels(path, image, declared)
     except (OSError, ValueError) as e:
         return facts.add('error', 'unreadable mask', 'mask', str(e), 'mend or replace the mask, or leave the case out')
     facts.grids['mask'] = grid
-    values, counts = np.unique(x, return_counts=True)
-    facts.labels = {int(v): int(n) for v,n in zip(values, counts)}
-    facts.volumes_ml = {v: n*float(np.prod(grid.spacing))/1000 for v,n in facts.labels.items() if v}
-    for v in facts.volumes_ml:
-        facts.centres[v] = tuple(map(float, grid.to_world(np.argwhere(x[0] == v).mean(0))))
+    found = structure_facts(x, grid)
+    facts.labels = {v: o['voxels'] for v,o in found.items()}
+    if (x == 0).any(): facts.labels = {0: int((x == 0).all(0).sum())} | facts.labels
+    facts.volumes_ml, facts.centres = ({v: o[k] for v,o in found.items()} for k in ('ml', 'centre'))
     known = set(declared) | {0, ignore} if declared else None
     if known and (out := sorted(set(facts.labels) - known)):
         facts.add('error', 'undeclared label', 'mask', f"holds {', '.join(map(str, out[:5]))}; declared are "
@@ -342,7 +352,8 @@ def _picture(case, source): # PNG of one case, in base64, or '' where it cannot 
     try:
         with warnings.catch_warnings(action='ignore'):
             x, g = read_image(case.files[column], nonfinite=0)
-            mask = read_labels(case.files['mask'])[0] if 'mask' in case.files else None
+            mask = None
+            if 'mask' in case.files: mask = _opened_labels(case.files['mask'], case.files[column], source.classes)[0]
             if mask is not None and mask.shape[1:] == x.shape[1:] and mask.any():
                 show_mask_overlay(x, np.minimum(mask, 255).astype(np.int64), affine=g.affine, ax=ax, contour=True)
             else: show_med_img(x, affine=g.affine, ax=ax)

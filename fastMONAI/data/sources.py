@@ -4,19 +4,23 @@
 
 # %% auto #0
 __all__ = ['SourceTable', 'SourceError', 'read_decathlon', 'read_nnunet', 'read_datalist', 'read_class_folders', 'read_pairs',
-           'read_table', 'read_tables', 'read_bids', 'read_source']
+           'read_table', 'read_tables', 'read_bids', 'read_dicom', 'read_source']
 
 # %% ../../nbs/data/15_sources.ipynb #8dbc1bcb
-import csv, inspect, re
+import csv, inspect, re, warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..images.files import read_json, stem_of, suffix_of
-from ..images.image_io import image_files
+from ..images.dicom_io import is_dicom, may_be_dicom
+from ..images.image_io import image_files, walk
+from ..images.rtstruct import read_structures
+from .dicom_table import dicom_table
 
 # %% ../../nbs/data/15_sources.ipynb #c9994cc1
 @dataclass
@@ -236,6 +240,7 @@ def _task_of(
     task:str|None, # as it was asked for
 )->tuple[str, dict, str]: # task, {position: class}, why
     "What is to be predicted of the columns `labels`; `SourceError` where it is not plain"
+    table = table[table.split != 'test'] if 'split' in table else table # whose labels decide nothing
     seen = table[labels].dropna(how='all')
     numbers = [c for c in labels if pd.api.types.is_numeric_dtype(seen[c]) and not pd.api.types.is_bool_dtype(seen[c])]
     binary = all(set(seen[c].dropna().unique()) <= {0, 1} for c in labels)
@@ -374,6 +379,10 @@ def _splits(values, where): # 'train', 'valid', 'test' for the words of a column
     if bad := [v for v,s in words.items() if s is None]:
         raise SourceError(f"{where}: the split {bad[0]!r} is none of {', '.join(SPLIT_NAMES)}")
     return values.map(words).fillna('train')
+
+def _with_split(df, where): # `df` with its own column of splits, whatever its name, as `split`
+    c = _column(df, 'split', None)
+    return df if c is None else df.drop(columns=c).assign(split=_splits(df[c], where))
 
 # %% ../../nbs/data/15_sources.ipynb #e4c0ca45
 def _csv(table, root): # (data frame, folder where files start from, its name)
@@ -551,7 +560,8 @@ def read_bids(
     if people.exists():
         about = pd.read_csv(people, sep='\t', dtype=dict(participant_id=str), na_values='n/a')
         df = df.merge(about.rename(columns=dict(participant_id='patient')), on='patient', how='left')
-    covariates = [c for c in df.columns if c not in ('case','patient','mask') and not c.startswith('image')]
+        df = _with_split(df, people)
+    covariates = [c for c in df.columns if c not in ('case','patient','mask','split') and not c.startswith('image')]
     if label is None and df['mask'].notna().any():
         return SourceTable(_with_names(df), 'BIDS data set', 'segmentation', ['mask'], channels=suffixes,
                            covariates=covariates)
@@ -562,6 +572,78 @@ def read_bids(
     task, classes, why = _task_of(df, [_column(df, 'label', label)], task)
     return SourceTable(_with_names(df), 'BIDS data set', task, [label], classes, suffixes, notes=[why],
                        covariates=[c for c in covariates if c != label])
+
+# %% ../../nbs/data/15_sources.ipynb #edefb172
+def _structures_of(
+    masks:Sequence[str], # SEG or RTSTRUCT files
+    names:Sequence[str]|None, # of the structures that are wanted; None: all
+    where:Path, # for the message
+)->tuple[dict, list]: # {label: name}, notes
+    "The structures that were drawn, numbered in the order of the files; `SourceError` for a name that is nowhere"
+    there = {m: {str(o['name']) for o in read_structures(m).values()} for m in masks}
+    every = list(dict.fromkeys(str(o['name']) for m in masks for o in read_structures(m).values()))
+    if lost := [n for n in names or () if n not in every]:
+        raise SourceError(f"{where}: no structure {lost[0]!r}; there are {', '.join(every)}")
+    chosen = list(names or every)
+    n = {s: sum(s in o for o in there.values()) for s in chosen}
+    rare = [f'{s!r} is drawn in {n[s]} of {len(masks)} cases' for s in chosen if n[s] < len(masks)]
+    return {0: 'background', **{i+1: s for i,s in enumerate(chosen)}}, rare
+
+def _tables(folder): return sorted(f for f in Path(folder).iterdir() if f.suffix.lower() in ('.csv','.tsv'))
+
+def _people_of(series, table, where): # `series` with the columns of `table`, which lists patients or files of series
+    df, _, name = _csv(table, None)
+    who = _column(df, 'patient', None)
+    if who is None: raise SourceError(f"{name}: no column of patients among {', '.join(map(str, df.columns))}")
+    df = df.rename(columns={who: 'patient'}).assign(patient=df[who].astype(str).str.strip())
+    if len(twice := df.patient[df.patient.duplicated()]):
+        raise SourceError(f'{name}: lists the patient {twice.iloc[0]} twice; expected a row a patient')
+    res = series.merge(df.drop(columns=[c for c in df if c in series and c != 'patient']), on='patient', how='left')
+    if not res.patient.isin(df.patient).any():
+        raise SourceError(f'{name}: lists none of the patients in {where}, such as {series.patient.iloc[0]}')
+    return _with_split(res, name)
+
+# %% ../../nbs/data/15_sources.ipynb #57851373
+def read_dicom(
+    folder:str|Path, # with DICOM files in any folders
+    task:str|None=None,
+    *,
+    names:Sequence[str]|None=None, # of the structures to learn, labels 1, 2, …; None: all that were drawn
+    label:str|None=None, # column to predict, of `dicom_table` or `table`; None: what was drawn
+    table:str|Path|pd.DataFrame|None=None, # a row a patient
+    covariates:Sequence[str]=(), # columns that a network may be given beside the image
+)->SourceTable:
+    "Series of DICOM images, with what was drawn on them. Raises `SourceError`, and what `dicom_table` raises."
+    folder = Path(folder)
+    found = dicom_table(folder)
+    series, lone = found[found.path.notna()], int(found.path.isna().sum())
+    notes = [f'{lone} masks were drawn on no series here'] if lone else []
+    table = next(iter(_tables(folder)), None) if table is None else table
+    if table is not None: series = _people_of(series, table, folder)
+    tests = series.split == 'test' if 'split' in series else pd.Series(False, series.index)
+    drawn = series[series['mask'].notna()]
+    if many := [p for p in series.problem if 'masks were drawn on it' in p]:
+        notes.append(f'{len(many)} series have several masks and count as without one; the first: {many[0]}')
+    rest = [c for c in series if c not in ('path','mask','problem')]
+    if label is None and len(drawn):
+        if len(drawn) < len(series): notes.append(f'{len(series) - len(drawn)} series without a mask are left out')
+        classes, rare = _structures_of(drawn['mask'][~tests].tolist(), names, folder)
+        df = drawn[[*rest, 'mask']].assign(image=drawn.path)
+        return SourceTable(_with_names(df), 'DICOM series', 'segmentation', ['mask'], classes, notes=notes + rare,
+                           covariates=list(covariates))
+    df = series[rest].assign(image=series.path).reset_index(drop=True)
+    if label is None: label = _column(df, 'label', None)
+    for c in (*([label] if label else []), *covariates): _column(df, 'label', c)
+    df = df.rename(columns={label: 'label'}) if label else df
+    if label is None:
+        return SourceTable(_with_names(df), 'DICOM series', covariates=list(covariates), notes=[
+            *notes, 'nothing was drawn on the series, and no label=… was named'])
+    lost = df.label.isna() & ~tests.to_numpy()
+    if lost.any(): notes.append(f'{lost.sum()} series have no {label}: they are left out')
+    made = _with_names(df[~lost])
+    task, classes, why = _task_of(made, ['label'], task)
+    return SourceTable(made, 'DICOM series', task, ['label'], classes, notes=[*notes, f'label is {label!r}', why],
+                       covariates=list(covariates))
 
 # %% ../../nbs/data/15_sources.ipynb #ce5b2bc9
 def _spec(folder): # what `dataset.json` holds, or {}
@@ -583,10 +665,25 @@ def _pair_of_folders(folder): # (images, masks) by the folders' names, or None
 
 def _read_two_folders(folder): return read_pairs(*_pair_of_folders(folder))
 
+def _names_images(table): # does a CSV have a column of files?
+    try: return bool(_image_columns(_csv(table, None)[0], None))
+    except SourceError: return True # its reader says what is wrong
+
+def _is_dicom_export(folder): # DICOM series that something was drawn on, or whose folders hold a patient each?
+    files = (f for _,here in walk(folder) for f in islice(here, 20))
+    if any(map(_names_images, _tables(folder))) or not any(may_be_dicom(f) and is_dicom(f) for f in files): return False
+    with warnings.catch_warnings(action='ignore'): found = dicom_table(folder, progress=False)
+    series = found[found.path.notna()]
+    if series['mask'].notna().any(): return True
+    if _pair_of_folders(folder) or any(_is_mask(o) for o in folder.rglob('*') if suffix_of(o)): return False
+    top = series.path.map(lambda p: Path(p).relative_to(folder).parts[0])
+    return len(series) > 0 and bool((series.patient.groupby(top).nunique() <= 1).all())
+
 _layouts = [ # name, mark in words, test, reader
     ('nnU-Net raw folder', '`dataset.json` and imagesTr/CASE_0000…', _has_channels, read_nnunet),
     ('Decathlon folder', '`dataset.json` with a list `training`', lambda f: 'training' in _spec(f), read_decathlon),
     ('BIDS data set', '`dataset_description.json`', lambda f: (f/'dataset_description.json').is_file(), read_bids),
+    ('DICOM series', 'series with a SEG or RTSTRUCT, or a folder for each patient', _is_dicom_export, read_dicom),
     ('table beside a folder', 'a CSV file', lambda f: any(o.suffix.lower() in ('.csv','.tsv') for o in f.iterdir()),
      read_tables),
     ('images and masks in two folders', 'folders named such as images and masks', _pair_of_folders,

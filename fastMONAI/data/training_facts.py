@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
+from scipy.ndimage import find_objects
 from torch import Tensor
 
 from ..images.geometry import Geometry
@@ -116,13 +117,17 @@ def intensity_facts(
     labels:Sequence|None=None, # The class of each, of a classification
 )->list: # of a summary for each channel; of the 16 first
     "What the intensities of images have in common"
-    return _summaries([_image_facts(x) for x in images], labels)
+    return _summaries([image_facts(x) for x in images], labels)
 
 def _small(x): # at most 64 voxels an axis, in the patient's axes
     steps = (slice(None, None, -(-n//_MOST)) for n in x.shape[1:])
     return x[(slice(None), *steps)].reorder().as_subclass(Tensor).cpu()
 
-def _image_facts(x): return [channel_facts(c) for c in _small(x)[:16]]
+def image_facts(
+    x:MedImage, # As opened
+)->list: # of a dict a channel, as `channel_facts` gives; of the 16 first
+    "What is compared of an image"
+    return [channel_facts(c) for c in _small(x)[:16]]
 
 def _summaries(facts, labels):
     labels = ['']*len(facts) if labels is None else list(map(str, labels))
@@ -176,7 +181,14 @@ def training_facts(
     labels:Sequence|None=None, # The class of each of `images`, of a classification
 )->dict: # {'n', 'spacing_mm', 'extent_mm', 'channels'}
     "What the training images were like, in JSON"
-    found = [_image_facts(x) for x in images] # one image in memory at a time
+    return joined_facts(grids, [image_facts(x) for x in images], labels) # one image in memory at a time
+
+def joined_facts(
+    grids:Sequence[Geometry], # Of training images
+    found:Sequence[list], # Of some of them, what `image_facts` gives
+    labels:Sequence|None=None, # The class of each of `found`, of a classification
+)->dict: # as `training_facts` gives
+    "What images were like, of which the facts of each are known"
     return dict(n=len(found), **grid_facts(grids), channels=_summaries(found, labels))
 
 def unlike_training(
@@ -231,3 +243,33 @@ def check_facts(
             and isinstance(c := facts.get('channels', []), list) and len(c) <= 16
             and all(_is_channel(o, ndim) for o in c))
     if not fine: raise ValueError(f'facts of the training images are as save_model writes them, not {str(facts)[:80]}')
+
+# %% ../../nbs/data/14_training_facts.ipynb #c70c36d4
+# (does it lie on the left of the grid's centre, share of its width); Nones without such an axis
+def _side(centre, grid):
+    codes = grid.orientation[:grid.ndim]
+    axis = next((i for i,c in enumerate(codes) if c in 'LR'), None)
+    if axis is None: return None, None
+    off = (centre[axis] - (grid.shape[axis] - 1)/2)/grid.shape[axis]*(1 if codes[axis] == 'R' else -1)
+    return bool(off < 0), abs(float(off))
+
+def _structure(inside, start, grid): # facts of the True voxels of a box that starts at voxel `start`
+    n = int(inside.sum())
+    sums = [inside.sum(tuple(j for j in range(inside.ndim) if j != i)) for i in range(inside.ndim)]
+    centre = [s + float((np.arange(len(o)) @ o)/n) for s,o in zip(start, sums)]
+    left, off = _side(centre, grid)
+    return dict(voxels=n, ml=n*float(np.prod(grid.spacing))/1000, centre=tuple(map(float, grid.to_world(centre))),
+                extent_mm=list(grid.crop(start, inside.shape).reorder().extent_mm), left=left, off=off)
+
+def structure_facts(
+    mask:np.ndarray, # (1, *spatial) labels, or (C, *spatial) of a structure a channel, which are labels 1, 2, …
+    grid:Geometry, # The mask's
+)->dict: # {label: dict(voxels, ml, centre (world, mm), extent_mm of its box, axes as in RAS, left, off)}
+    "Size and place of each structure in a mask"
+    if len(mask) > 1: return {i+1: o[1] for i,m in enumerate(mask) if (o := structure_facts(m[None] > 0, grid))}
+    x = mask[0]
+    if 0 <= x.min() and x.max() <= 2**16: labels, x = np.arange(1, int(x.max()) + 1), x.astype(np.int32)
+    else: labels, x = np.unique(x), np.searchsorted(np.unique(x), x) + 1 # large ones would cost memory
+    return {int(labels[i]): _structure(x[box] == i+1, [s.start for s in box], grid)
+            for i,box in enumerate(find_objects(x)) if box is not None and labels[i]}
+
