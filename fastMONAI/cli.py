@@ -63,6 +63,35 @@ def _evaluate(args):
     print(found)
     if args.out: print(f'tables: {found.save(args.out)}')
 
+# %% ../nbs/cli.ipynb #2678d9dc
+def _options(args): # of the reader of a data set
+    return {k: v for k in ('label', 'mask', 'image') if (v := getattr(args, k)) is not None}
+
+def _plan(args):
+    _quiet()
+    from fastMONAI.apps.planning import make_plan
+    from fastMONAI.data.fingerprint import take_fingerprint
+    from fastMONAI.data.sources import read_source
+    source = read_source(args.source, args.task, **_options(args))
+    found = take_fingerprint(source)
+    plan = make_plan(found, args.budget, args.device, folds=args.folds, seed=args.seed)
+    print(found, plan, sep='\n\n')
+    if args.out: print(f'written: {plan.save(args.out)}')
+
+def _train(args):
+    if args.dry_run: return _plan(argparse.Namespace(**vars(args) | dict(out=None)))
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    _quiet()
+    from fastMONAI.apps.training import auto_train
+    print(auto_train(args.source, args.out, args.budget, args.task, plan=args.plan, start=args.start, folds=args.folds,
+                     device=args.device, seed=args.seed, **_options(args)))
+
+def _to_hub(args):
+    _quiet()
+    from fastMONAI.models.hub import push_to_hub
+    print(push_to_hub(args.model, args.repository, private=args.private or None))
+
+
 # %% ../nbs/cli.ipynb #3b660f80
 def _share(x):
     "A type for argparse: a share from 0 to below 1, or 'auto'"
@@ -218,13 +247,59 @@ def _add_evaluate(commands):
     evaluate.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
     evaluate.set_defaults(run=_evaluate)
 
+
+# %% ../nbs/cli.ipynb #6a75268e
+def _add_data(command, out_help, out_required=False):
+    "What `plan` and `train` have in common"
+    command.add_argument('source', metavar='DATA', help='a folder in any known layout, a CSV file or a datalist')
+    command.add_argument('--out', metavar='PATH', required=out_required, help=out_help)
+    command.add_argument('--budget', metavar='TIME', help='such as 30m or 2h (default: as long as one training takes)')
+    command.add_argument('--task', choices=('segmentation', 'classification', 'multilabel', 'regression'),
+                         help='(default: as the data set says)')
+    command.add_argument('--label', metavar='COLUMN', help='of a table, what is to be predicted')
+    command.add_argument('--mask', metavar='COLUMN', help='of a table, the masks')
+    command.add_argument('--image', metavar='COLUMN', help='of a table, the images; of BIDS, the suffix')
+    command.add_argument('--folds', metavar='N', type=_at_least(1), help='(default: as many as the budget allows)')
+    command.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='of split, weights and training')
+    command.add_argument('--device', help='cpu, cuda (default: CUDA where there is one)')
+
+def _add_plan(commands):
+    plan = commands.add_parser('plan', allow_abbrev=False, formatter_class=_Help,
+                               help='what would be trained on a data set in a given time, and why',
+                               epilog='example: fastmonai plan Task04_Hippocampus --budget 30m --out plan.json')
+    _add_data(plan, 'file for the plan, as JSON')
+    plan.set_defaults(run=_plan)
+
+def _add_train(commands):
+    train = commands.add_parser('train', allow_abbrev=False, formatter_class=_Help,
+                                help='read, check, plan, train, score and save one model; called again, it goes on',
+                                epilog='example: fastmonai train Task04_Hippocampus --out run --budget 30m')
+    _add_data(train, 'folder for all that is made', out_required=True)
+    train.add_argument('--plan', metavar='FILE', help='a plan to train by, such as that of an earlier run')
+    train.add_argument('--start', metavar='MODEL', help='a saved model to go on from')
+    train.add_argument('--dry-run', action='store_true', help='say what would be trained, and train nothing')
+    train.set_defaults(run=_train)
+
+def _add_share(commands):
+    share = commands.add_parser('share', allow_abbrev=False, formatter_class=_Help,
+                                help='put a saved model on the Hugging Face Hub',
+                                epilog='example: fastmonai share run/model user/hippocampus')
+    share.add_argument('model', metavar='MODEL', help='what save_model wrote')
+    share.add_argument('repository', metavar='USER/NAME', help='of the repository; made if needed')
+    share.add_argument('--private', action='store_true', help='seen by you alone')
+    share.set_defaults(run=_to_hub)
+
+
+# %% ../nbs/cli.ipynb #ba473be8
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = _Parser(prog='fastmonai', allow_abbrev=False,
                      description='Deep learning on medical images, on fastai, MONAI and TorchIO')
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
+    parser.add_argument('--debug', action='store_true', help='show where an error happened')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_check, _add_predict, _add_evaluate, _add_serve): add(commands)
+    for add in (_add_demo, _add_check, _add_plan, _add_train, _add_predict, _add_evaluate, _add_serve, _add_share):
+        add(commands)
     return parser
 
 # %% ../nbs/cli.ipynb #f7ed9bac
@@ -235,6 +310,7 @@ def main(
     args = make_parser().parse_args(_gather_axes(sys.argv[1:] if argv is None else argv))
     try: return args.run(args) or 0
     except (OSError, ValueError, ImportError, MemoryError) as e:
+        if args.debug: raise
         print(f"fastmonai: error: {' '.join(str(e).split()) or type(e).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -694,12 +694,14 @@ _layouts = [ # name, mark in words, test, reader
 
 # %% ../../nbs/data/15_sources.ipynb #66d153a4
 def read_source(
-    where:str|Path|tuple|pd.DataFrame, # a folder, a CSV or JSON file, (folder of images, folder of masks), or a table
+    # a folder, a CSV or JSON file, (folder of images, folder of masks), or a table; what it gave is given back
+    where:str|Path|tuple|pd.DataFrame|SourceTable,
     task:str|None=None, # 'segmentation', 'classification', 'multilabel' or 'regression'; None: as the data set says
     **options, # of the layout's own reader, such as image='T1w' or label='age'
 )->SourceTable:
     """The cases of a data set in any known layout. Raises `SourceError` where the layout is unknown or broken, and
     `FileNotFoundError`"""
+    if isinstance(where, SourceTable): return where
     if isinstance(where, pd.DataFrame): res = read_table(where, task, **options)
     elif isinstance(where, (tuple, list)): res = read_pairs(*where, **options)
     elif not (where := Path(where).expanduser()).exists(): raise FileNotFoundError(f'{where}: no such file or folder')
