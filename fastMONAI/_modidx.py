@@ -320,8 +320,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training._Stopwatch.after_validate': ( 'apps/training.html#_stopwatch.after_validate',
                                                                                                 'fastMONAI/apps/training.py'),
-                                         'fastMONAI.apps.training._Stopwatch.before_batch': ( 'apps/training.html#_stopwatch.before_batch',
-                                                                                              'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training._Stopwatch.before_train': ( 'apps/training.html#_stopwatch.before_train',
                                                                                               'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training._Stopwatch.before_validate': ( 'apps/training.html#_stopwatch.before_validate',

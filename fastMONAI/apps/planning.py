@@ -214,7 +214,7 @@ def _deep_enough(size, spacing, divisor=None):
 
 def _fit_in_patch(size, spacing, most):
     "The shape of the median image, its longest axis (in mm) shortened until at most `most` voxels are left"
-    size, extent = np.array(size, float), np.array(size)*np.array(spacing, float)
+    size = np.array(size, float)
     while np.prod(size) > most and size.max() > 2*SMALLEST:
         worst = int(np.where(size > 2*SMALLEST, size*spacing, 0).argmax())
         size[worst] -= max(1, size[worst]//32)
@@ -265,7 +265,8 @@ def _class_size(fp, spacing, kind):
 # %% ../../nbs/apps/02_planning.ipynb #1eb083b9
 FILTERS, MOST_FILTERS = dict(cpu=16, cuda=32), 320 # of the first level of a U-Net, doubled at each
 PLANES = {3: dict(cpu=16, cuda=32), 2: dict(cpu=32, cuda=64)} # of the first level of a ResNet
-SMALL_IMAGE = 32 # voxels of the longest axis: up to here a ResNet keeps the resolution in its first layer, with half the planes
+# voxels of the longest axis: up to here a ResNet keeps the resolution in its first layer, with half the planes
+SMALL_IMAGE = 32
 
 def _unet(fp, levels, n_out, kind):
     filters = [min(MOST_FILTERS, FILTERS[kind]*2**i) for i in range(len(levels)+1)]
@@ -314,7 +315,7 @@ def _augment(fp, flips):
                gamma=.3, p_gamma=.3, noise=.1, p_noise=.15, p_brightness=.15)
     words = f"rotations to {res['degrees']}°, scales to {res['scale']:.0%}, gamma, noise, brightness"
     return res, Decision('random transforms', words, 'for short trainings: fewer and milder than nnU-Net',
-                         cost='a fifth of a step on a CPU', alternative='aug_transforms3d()')
+                         cost='a tenth of a step on a CPU', alternative='aug_transforms3d()')
 
 # %% ../../nbs/apps/02_planning.ipynb #ac1ff2da
 ENOUGH = dict(segmentation=40_000, classification=60_000, multilabel=60_000, regression=40_000) # images seen
@@ -360,11 +361,11 @@ def spend(
     n, members = (1, min(MEMBERS, most)) if fp.splits.get('valid') and not folds else (most, 1)
     epochs = max(1, min(enough, fits//(n*members)))
     words = f'{n} folds' if n > 1 else f'{members} networks' if members > 1 else 'one training'
+    cost = n*members*(epochs*timing.train + min(epochs, VALIDATIONS)*timing.valid)
     why = Decision('trainings', f'{words} of {epochs:,} epochs',
-        f'longer until {ENOUGH[fp.task]:,} images were seen, then more networks',
-        f'{timing.train:.3g} s an epoch, {timing.valid:.3g} s a validation',
-        'no limit' if left is None else f'about {time_in_words(n*members*(epochs*timing.train + min(epochs, VALIDATIONS)*timing.valid))}',
-        'folds=, or another budget')
+                   f'longer until {ENOUGH[fp.task]:,} images were seen, then more networks',
+                   f'{timing.train:.3g} s an epoch, {timing.valid:.3g} s a validation',
+                   f'about {time_in_words(cost)}', 'folds=, or another budget')
     others = [d for d in plan.decisions if d.what != why.what]
     return replace(plan, folds=n, members=members, epochs=epochs, decisions=[*others, why])
 
@@ -462,6 +463,7 @@ def _prepared(fp, kind):
     return dict(preprocessing=transforms_to_specs([*intensities, *pad]), size=size, patches=patches,
                 spacing=spacing), levels, [why_spacing, why_size, why_intensities]
 
+# %% ../../nbs/apps/02_planning.ipynb #c4e7a719
 def make_plan(
     fingerprint:Fingerprint, # of the data set
     budget:str|float|None=None, # such as '30m'; None: as long as one training takes
@@ -484,8 +486,8 @@ def make_plan(
     plan = TrainingPlan(fp.task, fp.ndim, list(fp.regions or (fp.targets if regression else fp.classes)),
         len(fp.channels), reorder=fp.ndim == 3, network=network, augment=augment, class_weights=weights,
         batch_size=BATCH['segmentation' if fp.task == 'segmentation' else 'class', fp.ndim], regions=fp.regions,
-        learning_rate=LEARNING_RATE[fp.task], precision=device_precision(device, regression=regression), scale=_scale(fp),
-        tta=flips, seed=seed, budget=seconds, **how)
+        learning_rate=LEARNING_RATE[fp.task], precision=device_precision(device, regression=regression),
+        scale=_scale(fp), tta=flips, seed=seed, budget=seconds, **how)
     plan, each = fitted(plan, device)
     n = fp.n_cases*max(1, plan.patches)
     timing = Timing(.8*n*each*WITH_DATA, .2*n*each/2, round(.2*fp.n_cases))

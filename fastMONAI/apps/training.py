@@ -21,7 +21,7 @@ import torch
 from fastai.callback.core import Callback, CancelFitException, CancelTrainException, CancelValidException
 from fastai.data.block import CategoryBlock, MultiCategoryBlock
 from fastai.data.transforms import ColReader, ColSplitter
-from fastai.metrics import RocAuc, RocAucBinary, accuracy, accuracy_multi, mae
+from fastai.metrics import RocAucBinary, accuracy, accuracy_multi, mae
 from fastai.vision.data import ImageBlock
 from filelock import FileLock, Timeout
 
@@ -104,7 +104,8 @@ def _target_block(source, plan):
     "The block of the targets, and what reads them from a row"
     t = source.targets
     if plan.task == 'segmentation': return MedMaskBlock(None if plan.regions else plan.classes), ColReader(t[0])
-    if plan.task == 'regression': return ScaledRegressionBlock(len(t), **plan.scale), ColReader(t if len(t) > 1 else t[0])
+    if plan.task == 'regression':
+        return ScaledRegressionBlock(len(t), **plan.scale), ColReader(t if len(t) > 1 else t[0])
     if plan.task == 'classification': return CategoryBlock(vocab=plan.classes, sort=False), ColReader(t[0])
     if len(t) > 1: return MultiCategoryBlock(encoded=True, vocab=t), ColReader(t)
     return MultiCategoryBlock(vocab=plan.classes), ColReader(t[0], label_delim=';')
@@ -126,8 +127,9 @@ def med_dataloaders(
     for c in ('image', *images, *(['mask'] if 'mask' in df else [])): # paths of all kinds, as a cache knows them
         if c in df: df[c] = [str(o) if isinstance(o, os.PathLike) else o for o in df[c]]
     patches = Patches(plan.size, plan.patches) if plan.patches else None
-    dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), block), get_x=ColReader(images if len(images) > 1 else images[0]),
-        get_y=get_y, splitter=ColSplitter('is_valid'), item_tfms=transforms_from_specs(plan.preprocessing),
+    get_x = ColReader(images if len(images) > 1 else images[0])
+    dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), block), get_x=get_x, get_y=get_y,
+        splitter=ColSplitter('is_valid'), item_tfms=transforms_from_specs(plan.preprocessing),
         batch_tfms=_batch_tfms(plan), reorder=plan.reorder, resample=plan.spacing, patches=patches,
         cache='auto' if plan.ndim == 3 else 'memory')
     bs = min(plan.batch_size, int((~held).sum())*max(1, plan.patches))
@@ -186,10 +188,10 @@ def trained_model(
 class _Stopwatch(Callback):
     "Times batches of a training and of a validation, and ends both"
     order = 90
-    def __init__(self, seconds, warm_up=2): self.limit, self.warm_up, self.times = seconds, warm_up, {True: [], False: []}
+    def __init__(self, seconds, warm_up=2):
+        self.limit, self.warm_up, self.times = seconds, warm_up, {True: [], False: []}
     def before_train(self): self.began = time.perf_counter()
     def before_validate(self): self.began = time.perf_counter()
-    def before_batch(self): pass
     def after_batch(self):
         if torch.cuda.is_available(): torch.cuda.synchronize()
         now, times = time.perf_counter(), self.times[self.training]
@@ -216,8 +218,8 @@ def timed(
 # %% ../../nbs/apps/03_training.ipynb #5f8c5a74
 def _source_to_json(source):
     table = source.table.astype(object).where(source.table.notna(), None)
-    rows = [{k: str(v) if isinstance(v, os.PathLike) else getattr(v, 'item', lambda: v)() for k,v in r.items()}
-            for r in table.to_dict('records')]
+    def plain(v): return str(v) if isinstance(v, os.PathLike) else v.item() if isinstance(v, np.generic) else v
+    rows = [{k: plain(v) for k,v in r.items()} for r in table.to_dict('records')]
     keys = 'layout', 'task', 'targets', 'channels', 'ignore_label', 'regions', 'covariates', 'notes'
     return {k: getattr(source, k) for k in keys} | dict(rows=rows, columns=list(source.table.columns),
                                                         classes=[[k, v] for k,v in source.classes.items()])
@@ -291,8 +293,8 @@ def _shortener(clock, after, parts, say):
     def asked(done, total, history):
         clock.keep()
         if clock.left is None or done >= total: return total
-        recent = [h['seconds'] for h in history[-3:]]
-        left, each = (clock.left - after)/parts - (parts - 1)/parts*sum(h['seconds'] for h in history), float(np.mean(recent))
+        took = [h['seconds'] for h in history]
+        left, each = (clock.left - after)/parts - (parts - 1)/parts*sum(took), float(np.mean(took[-3:]))
         can = done + max(0, int(left/max(each, 1e-9)))
         if can >= SLACK*total: return total
         say(f'the machine is slower than measured: {total} epochs become {max(done, can)}')
@@ -309,7 +311,8 @@ def without_broken(
     report:CheckReport,
 )->SourceTable:
     "`source` without the cases to learn from that an error was found in. Raises `ValueError` where they are many"
-    bad = {f.case: f for f in report.findings if f.severity == 'error' and f.case}
+    errors = {c.case: [f for f in c.findings if f.severity == 'error'] for c in report.cases} # of its own files alone
+    bad = {k: v[0] for k,v in errors.items() if v}
     df = source.table
     out = df[df.case.isin(bad) & (df.split != 'test')]
     if not len(out): return source
@@ -387,6 +390,7 @@ def _temperature(trainings):
     after = sum(nll(z[h], y[h], t) for h,t in zip((even, ~even), each))/len(y)
     return fit_temperature(z, y), nll(z, y, 1.)/len(y), after
 
+# %% ../../nbs/apps/03_training.ipynb #de7167aa
 class _Job:
     "The stages of one call of `auto_train`, in the folder `out`"
     def __init__(self, out, budget, device, start, folds, seed, progress):
@@ -400,10 +404,11 @@ class _Job:
         if file.exists(): self.source = _source_from_json(read_json(file))
         else:
             source = read_source(where, task, **options)
-            if source.task is None: raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
+            if source.task is None:
+                raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
             if source.ignore_label is not None:
-                raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does yet: '
-                                 'give masks without it, or task and classes of your own')
+                raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does '
+                                 'yet: give masks without it')
             report = check_dataset(source, progress=self.progress)
             report.save(self.out/'check')
             self.source = without_broken(source, report)
@@ -427,12 +432,14 @@ class _Job:
 
     def timed(self, given):
         plan = given or make_plan(self.fingerprint, self.clock.budget, self.device, folds=self.folds, seed=self.seed)
-        learn = med_learner(self.source, plan, start=self.start, device=self.device, path=self.out, channels_last='auto')
+        learn = med_learner(self.source, plan, start=self.start, device=self.device, path=self.out,
+                            channels_last='auto')
         budget = self.clock.budget
         timing = timed(learn, seconds=10 if budget is None else min(15., .03*budget))
         write_json(self.out/'state/timing.json', vars(timing))
         way = next((cb.way for cb in learn.cbs if isinstance(cb, FastStep)), None)
-        return spend(replace(plan, channels_last=bool(way and way[1])), self.fingerprint, timing, self.clock.left, folds=self.folds)
+        plan = replace(plan, channels_last=bool(way and way[1]))
+        return spend(plan, self.fingerprint, timing, self.clock.left, folds=self.folds)
 
     def train(self):
         plan = self.plan
@@ -505,7 +512,8 @@ def _postprocessing(evaluation, source, classes, progress):
     files = evaluation.cases.drop_duplicates('case').set_index('case').prediction
     rows = source.table.set_index('case').loc[files.index]
     if rows.patient.nunique() < FEWEST: return None
-    return choose_postprocessing(files.tolist(), rows['mask'].tolist(), classes, rows.patient.tolist(), progress=progress)
+    return choose_postprocessing(files.tolist(), rows['mask'].tolist(), classes, rows.patient.tolist(),
+                                 progress=progress)
 
 _names = dict(dice='Dice', surface_dice_1mm='surface Dice at 1 mm', hd95_mm='HD95 (mm)', auc='AUC', accuracy='accuracy',
               balanced_accuracy='balanced accuracy', f1='F1', mae='MAE', rmse='RMSE', r2='R2')
@@ -527,7 +535,8 @@ def _pooled(evaluations, plan):
     order = cases.case.drop_duplicates()
     bootstrap = PatientBootstrap(cases.drop_duplicates('case').patient)
     if plan.task == 'regression':
-        summary = number_scores(table('predicted').astype(float), table('truth').astype(float), names, bootstrap=bootstrap)
+        p, y = table('predicted').astype(float), table('truth').astype(float)
+        summary = number_scores(p, y, names, bootstrap=bootstrap)
     else:
         y = table('truth').astype(int)
         summary = class_scores(table('probability').astype(float), y.argmax(1) if plan.task == 'classification' else y,
@@ -552,15 +561,16 @@ def _settled(out, asked):
     if before is None: write_json(file, asked)
     elif before != asked:
         odd = next(k for k in asked if before.get(k) != asked[k])
-        raise ValueError(f'{out}: holds a training with {odd}={before.get(odd)!r}, and {asked[odd]!r} is asked for: give a '
-                         'folder of its own, or ask as before to go on')
+        was, now = (str(o.get(odd))[:60] for o in (before, asked))
+        raise ValueError(f'{out}: holds a training with {odd}={was}, and {now} is asked for: give a folder of its own, or '
+                         'ask as before to go on')
 
 def auto_train(
     source:SourceTable|str|Path|tuple|pd.DataFrame, # a data set in any layout: see `read_source`
     out:str|Path, # folder for all that is made; what is there of the same call is gone on with
     budget:str|float|None=None, # time for all, such as '30m' or '2h'; None: as long as one full training takes
     task:str|None=None, # None: as the data set says
-    plan:TrainingPlan|str|Path|None=None, # to train by; one with epochs is followed to the letter, whatever time it takes
+    plan:TrainingPlan|str|Path|None=None, # to train by; one with epochs is followed, whatever time it takes
     start:MedModel|str|Path|None=None, # a model whose weights are gone on from
     folds:int|None=None, # None: as many as the budget allows
     device:str|torch.device|None=None, # None: CUDA where there is one
@@ -571,8 +581,8 @@ def auto_train(
 )->TrainingRun:
     """Read, check, plan, train, score and save one model, within `budget`. Killed at any moment, the same call goes on.
 
-    Cases of the split `test` are read by the check alone; `evaluate_model(run, split='test')` predicts them, and the run
-    counts how often. Raises `ValueError` in one line for data that cannot be learned from, for a folder that holds
+    Cases of the split `test` are read by the check alone; `evaluate_model(run, split='test')` predicts them, and the
+    run counts how often. Raises `ValueError` in one line for data that cannot be learned from, for a folder that holds
     another run, and for what `read_source` and `make_plan` refuse."""
     out, seconds = Path(out).expanduser(), seconds_of(budget)
     if isinstance(plan, (str, Path)): plan = TrainingPlan.load(plan)

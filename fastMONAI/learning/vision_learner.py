@@ -236,8 +236,7 @@ class FitGuard(Callback):
         if self.told or not isinstance(loss, Tensor) or hasattr(self.learn, 'lr_finder'): return
         if loss.isfinite().all(): return
         self.told, what = True, 'NaN' if loss.isnan().any() else 'infinite'
-        files = self.files()
-        shown = ', '.join(files[:8]) + (f' and {len(files)-8} more' if len(files) > 8 else '')
+        files = _named_files(self.learn)
         warnings.warn(f'the {"training" if self.training else "validation"} loss is {what} from epoch '
                       f'{self.epoch}, batch '
                       f'{self.iter} on{f" ({files})" if files else ""}: {_nan_in(self.xb, self.pred)}', NanLossWarning)
