@@ -73,7 +73,7 @@ class TrainingPlan:
     classes: list # names of the outputs: of a segmentation the labels from 0 on
     channels: int
     preprocessing: list # deterministic transforms of an item, each `{'name', 'args'}`, in order
-    reorder: bool # axes to RAS first
+    to_ras: bool # axes to right, anterior, superior first
     spacing: list|None # mm; None: as in the file
     size: list # voxels of what the network sees
     patches: int = 0 # of each volume in an epoch; 0: whole images
@@ -91,6 +91,7 @@ class TrainingPlan:
     tta: list = field(default_factory=list) # axes that are mirrored when the model predicts
     precision: str|None = None # 'bf16', 'fp16', None: float32
     channels_last: bool = False # in memory, where that was measured to be faster
+    compiled: bool = False # by `torch.compile`, likewise
     folds: int = 1 # 1: one split
     members: int = 1 # networks of each fold, from other seeds
     valid_share: float = .2 # held out, where the data set itself holds out nothing
@@ -339,8 +340,8 @@ class Timing:
         if n > VALIDATIONS: n = max(VALIDATIONS, int((seconds - VALIDATIONS*self.valid)/max(self.train, 1e-6)))
         return max(0, n)
     def scoring(self, mirrors:int)->float:
-        "Seconds to predict and score the cases that are held out, each with its mirror images"
-        return self.valid*mirrors + SCORING*self.n_valid
+        "Seconds to predict the cases that are held out, for the temperature and with their mirror images, and to score"
+        return self.valid*(1 + mirrors) + SCORING*self.n_valid
 
 def spend(
     plan:TrainingPlan,
@@ -484,7 +485,7 @@ def make_plan(
     augment, why_augment = _augment(fp, flips)
     weights, why_weights = _class_weights(fp)
     plan = TrainingPlan(fp.task, fp.ndim, list(fp.regions or (fp.targets if regression else fp.classes)),
-        len(fp.channels), reorder=fp.ndim == 3, network=network, augment=augment, class_weights=weights,
+        len(fp.channels), to_ras=fp.ndim == 3, network=network, augment=augment, class_weights=weights,
         batch_size=BATCH['segmentation' if fp.task == 'segmentation' else 'class', fp.ndim], regions=fp.regions,
         learning_rate=LEARNING_RATE[fp.task], precision=device_precision(device, regression=regression),
         scale=_scale(fp), tta=flips, seed=seed, budget=seconds, **how)

@@ -7,7 +7,7 @@ __all__ = ['SLACK', 'BROKEN', 'FEWEST', 'learnable', 'split_folds', 'med_dataloa
            'TrainingRun', 'without_broken', 'auto_train']
 
 # %% ../../nbs/apps/03_training.ipynb #e33354d1
-import hashlib, os, shutil, time
+import hashlib, json, os, shutil, time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -130,7 +130,7 @@ def med_dataloaders(
     get_x = ColReader(images if len(images) > 1 else images[0])
     dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), block), get_x=get_x, get_y=get_y,
         splitter=ColSplitter('is_valid'), item_tfms=transforms_from_specs(plan.preprocessing),
-        batch_tfms=_batch_tfms(plan), reorder=plan.reorder, resample=plan.spacing, patches=patches,
+        batch_tfms=_batch_tfms(plan), reorder=plan.to_ras, resample=plan.spacing, patches=patches,
         cache='auto' if plan.ndim == 3 else 'memory')
     bs = min(plan.batch_size, int((~held).sum())*max(1, plan.patches))
     return dblock.dataloaders(df.assign(is_valid=held), path=path, bs=bs, device=device, **kwargs)
@@ -145,6 +145,7 @@ def _metrics(plan):
     if len(plan.classes) == 2: return [accuracy, RocAucBinary()], ('roc_auc_score', True)
     return [accuracy], ('valid_loss', False)
 
+# %% ../../nbs/apps/03_training.ipynb #3af199ac
 def med_learner(
     source:SourceTable|MedImageDataLoaders|Any, # loaders, a table, or what `read_source` takes
     plan:TrainingPlan|None=None, # None: `make_plan` of the data set's fingerprint
@@ -165,7 +166,7 @@ def med_learner(
         if plan is None: plan = make_plan(take_fingerprint(source), device=device)
         dls = med_dataloaders(source, plan, fold, device=device, path=kwargs.get('path', '.'))
     kwargs = dict(metrics=_metrics(plan)[0], loss_func=loss_of(plan), precision=plan.precision,
-                  channels_last=plan.channels_last, wd=plan.weight_decay) | kwargs
+                  channels_last=plan.channels_last, compiled=plan.compiled, wd=plan.weight_decay) | kwargs
     with torch.random.fork_rng():
         torch.manual_seed(1000*plan.seed + 10*fold + member)
         if start is not None: return to_learner(start, dls, **kwargs)
@@ -422,7 +423,7 @@ class _Job:
         else:
             self.fingerprint = take_fingerprint(self.source, progress=self.progress)
             self.fingerprint.save(self.out/'fingerprint.json')
-        if given is not None and file.exists() and TrainingPlan.load(file) != given:
+        if given is not None and given.epochs and file.exists() and TrainingPlan.load(file) != given:
             raise ValueError(f'{file}: another plan than the one given is under way here: give a folder of its own')
         if given is not None and given.epochs: self.plan, self.fixed = given, True
         elif file.exists(): self.plan = TrainingPlan.load(file)
@@ -433,12 +434,12 @@ class _Job:
     def timed(self, given):
         plan = given or make_plan(self.fingerprint, self.clock.budget, self.device, folds=self.folds, seed=self.seed)
         learn = med_learner(self.source, plan, start=self.start, device=self.device, path=self.out,
-                            channels_last='auto')
+                            precision='auto', channels_last='auto', compiled='auto')
         budget = self.clock.budget
         timing = timed(learn, seconds=10 if budget is None else min(15., .03*budget))
         write_json(self.out/'state/timing.json', vars(timing))
         way = next((cb.way for cb in learn.cbs if isinstance(cb, FastStep)), None)
-        plan = replace(plan, channels_last=bool(way and way[1]))
+        if way is not None: plan = replace(plan, precision=way[0], channels_last=way[1], compiled=way[2])
         return spend(plan, self.fingerprint, timing, self.clock.left, folds=self.folds)
 
     def train(self):
@@ -555,16 +556,26 @@ def _alone(out)->Iterator[None]:
     finally: lock.release()
 
 def _settled(out, asked):
-    "Note what was asked for; ValueError where the folder's run was asked for something else"
-    file = out/'state/asked.json'
-    before = read_json(file) if file.exists() else None
-    if before is None: write_json(file, asked)
-    elif before != asked:
+    "Note what is asked for; ValueError where the folder holds a run of something else"
+    file, asked = out/'state/asked.json', json.loads(json.dumps(asked))
+    before = read_json(file) if (out/'source.json').exists() else asked # nothing was made before the data was read
+    if before != asked:
         odd = next(k for k in asked if before.get(k) != asked[k])
         was, now = (str(o.get(odd))[:60] for o in (before, asked))
-        raise ValueError(f'{out}: holds a training with {odd}={was}, and {now} is asked for: give a folder of its own, or '
-                         'ask as before to go on')
+        raise ValueError(f'{out}: holds a training with {odd}={was}, and {now} is asked for: give a folder of its own, '
+                         'or ask as before to go on')
+    write_json(file, asked)
 
+def _named(source): # what a source is called in the record of a run; a table by its content
+    if isinstance(source, SourceTable): source = source.table
+    if isinstance(source, pd.DataFrame): return hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
+    return [str(Path(o).expanduser().absolute()) for o in (source if isinstance(source, (tuple, list)) else [source])]
+
+def _finished(out):
+    run = TrainingRun(out) if (out/'source.json').exists() else None
+    return run if run is not None and run.finished else None
+
+# %% ../../nbs/apps/03_training.ipynb #a998a2ac
 def auto_train(
     source:SourceTable|str|Path|tuple|pd.DataFrame, # a data set in any layout: see `read_source`
     out:str|Path, # folder for all that is made; what is there of the same call is gone on with
@@ -598,12 +609,3 @@ def auto_train(
         job.train()
         job.finish()
     return TrainingRun(out)
-
-def _named(source): # what a source is called in the record of a run; a table by its content
-    if isinstance(source, SourceTable): source = source.table
-    if isinstance(source, pd.DataFrame): return hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
-    return [str(Path(o).expanduser().absolute()) for o in (source if isinstance(source, (tuple, list)) else [source])]
-
-def _finished(out):
-    run = TrainingRun(out) if (out/'source.json').exists() else None
-    return run if run is not None and run.finished else None
