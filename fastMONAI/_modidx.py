@@ -367,6 +367,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training._temperature': ( 'apps/training.html#_temperature',
                                                                                    'fastMONAI/apps/training.py'),
+                                         'fastMONAI.apps.training._to_learn': ( 'apps/training.html#_to_learn',
+                                                                                'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training.auto_train': ( 'apps/training.html#auto_train',
                                                                                  'fastMONAI/apps/training.py'),
                                          'fastMONAI.apps.training.learnable': ( 'apps/training.html#learnable',

@@ -89,6 +89,8 @@ def _train(args):
 def _to_hub(args):
     _quiet()
     from fastMONAI.models.hub import push_to_hub
+    from fastMONAI.models.sharing import model_file
+    model_file(args.model, 'config.json') # before the Hub is asked for anything
     print(push_to_hub(args.model, args.repository, private=args.private or None))
 
 

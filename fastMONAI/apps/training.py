@@ -400,16 +400,10 @@ class _Job:
     def say(self, words):
         if self.progress: print(words, flush=True)
 
-    def read(self, where, task, options):
+    def read(self, source):
         file = self.out/'source.json'
         if file.exists(): self.source = _source_from_json(read_json(file))
         else:
-            source = read_source(where, task, **options)
-            if source.task is None:
-                raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
-            if source.ignore_label is not None:
-                raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does '
-                                 'yet: give masks without it')
             report = check_dataset(source, progress=self.progress)
             report.save(self.out/'check')
             self.source = without_broken(source, report)
@@ -571,6 +565,15 @@ def _named(source): # what a source is called in the record of a run; a table by
     if isinstance(source, pd.DataFrame): return hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
     return [str(Path(o).expanduser().absolute()) for o in (source if isinstance(source, (tuple, list)) else [source])]
 
+def _to_learn(source, task, options): # the data set, if a network can learn from it
+    source = read_source(source, task, **options)
+    if source.task is None:
+        raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
+    if source.ignore_label is not None:
+        raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does yet: give '
+                         'masks without it')
+    return source
+
 def _finished(out):
     run = TrainingRun(out) if (out/'source.json').exists() else None
     return run if run is not None and run.finished else None
@@ -599,11 +602,12 @@ def auto_train(
     if isinstance(plan, (str, Path)): plan = TrainingPlan.load(plan)
     asked = dict(source=_named(source), budget=seconds, task=task, plan=plan and plan.to_json(), folds=folds, seed=seed,
                  start=None if start is None else str(getattr(start, 'source', None) or start), options=repr(options))
+    table = None if (out/'source.json').exists() else _to_learn(source, task, options) # before anything is written
     with _alone(out):
         _settled(out, asked)
         if (run := _finished(out)) is not None: return run
         job = _Job(out, seconds, device, start, folds, seed, progress)
-        job.read(source, task, options)
+        job.read(table)
         job.make_plan(plan)
         job.say(f'\n{job.plan}\n')
         job.train()

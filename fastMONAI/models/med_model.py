@@ -312,7 +312,9 @@ class NetworkMean:
             if model.blended == 'logits' and self.alone:
                 predict, options = self.logits, options | dict(finish=model.activate_one)
             return sliding_window(predict, x, size, fill=model.fill, blend=model.blend, device=model.device, **options)
-        with torch.no_grad(): return self(x[None].to(model.device))[0]
+        with torch.no_grad(): values = self(x[None].to(model.device))[0]
+        if model.task != 'segmentation' or values.shape[1:] == x.shape[1:]: return values
+        raise ValueError(f'the network gives {tuple(values.shape[1:])} voxels of an image of {tuple(x.shape[1:])}')
     def check(self):
         "Raise ValueError where the network did not answer in numbers"
         if self.finite: return

@@ -220,6 +220,7 @@ def _overlapping_of(pred, truth, classes, source, files):
 def _found_names(files, rows):
     "{label: name} of all labels that masks hold, where nothing gives them names"
     labels = {int(k) for f in [*files.values(), *rows['mask']] for k in np.unique(MedMask.create(f).numpy())}
+    if not labels - {0}: raise ValueError('neither the masks nor their truth hold a label: there is nothing to score')
     return {k: f'label {k}' for k in sorted(labels - {0})}
 
 def _segmentation_rows(files, rows, source, models, progress, options):

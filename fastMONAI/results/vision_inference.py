@@ -23,7 +23,7 @@ from torch import Tensor
 from ..images import geometry as _geometry
 from ..images.segmentation_io import write_label_names, write_seg
 from ..images.files import refuse_overwriting, write_json
-from ..images.geometry import Geometry, restore_labels, to_labels
+from ..images.geometry import Geometry, per_axis, restore_labels, to_labels
 from ..images.image_io import source_files
 from ..data.postprocessing import PostProcessing
 from ..data.preprocessing import BraTSMaskConverter, Reorder, transforms_to_specs
