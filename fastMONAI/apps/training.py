@@ -15,9 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import torch
+import numpy as np, pandas as pd, torch
 from fastai.callback.core import Callback, CancelFitException, CancelTrainException, CancelValidException
 from fastai.data.block import CategoryBlock, MultiCategoryBlock
 from fastai.data.transforms import ColReader, ColSplitter
@@ -46,10 +44,10 @@ from ..models.med_model import MedModel, ensemble_of, model_of
 from ..models.sharing import load_model, save_model, to_learner
 from ..models.scores import PatientBootstrap, class_scores, number_scores
 from ..results.prediction_folder import predict_folder
-from ..results.evaluation import evaluate_model
 from ..results.comparison import choose_postprocessing
-from .planning import Timing, TrainingPlan, VALIDATIONS, loss_of, make_plan, seconds_of, spend
-from .planning import time_in_words
+from ..results.evaluation import evaluate_model
+from .planning import (Timing, TrainingPlan, VALIDATIONS, loss_of, make_plan, seconds_of, spend,
+                                     time_in_words)
 
 # %% ../../nbs/apps/03_training.ipynb #1d1912ba
 def learnable(
@@ -93,8 +91,7 @@ def split_folds(
 # %% ../../nbs/apps/03_training.ipynb #d8a457e1
 def _batch_tfms(plan):
     "Random transforms of a batch, of the strengths in a plan"
-    a = plan.augment
-    if not a: return []
+    if not (a := plan.augment): return []
     s, flip = a['scale'], BatchFlip(a['flip'], p=1) if a['flip'] else None
     affine = BatchAffine((1-s, 1+s), a['degrees'], isotropic=True, p=a['p_affine'])
     return [BatchSpatial(affine, None, flip), BatchNoise(std=a['noise'], p=a['p_noise']),
@@ -570,8 +567,8 @@ def _to_learn(source, task, options): # the data set, if a network can learn fro
     if source.task is None:
         raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
     if source.ignore_label is not None:
-        raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does yet: give '
-                         'masks without it')
+        raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does yet: '
+                         'give masks without it')
     return source
 
 def _finished(out):

@@ -251,14 +251,13 @@ def _segmentation_summary(cases, bootstrap):
         values = df.drop(columns=['state', 'prediction', 'class', 'patient'])
         return [{'class': name, 'metric': m, **bootstrap(mean_of(v)), 'note': ''}
                 for m,v in values.set_index('case').items()]
-    n = len(bootstrap.codes)
     parts = {c: d for c,d in cases.groupby('class', sort=False)}
     means = cases.groupby('case', sort=False).mean(numeric_only=True).reset_index()
     means = means.assign(state='', prediction='', patient='', **{'class': 'mean'})
     res = [r for c,d in [*parts.items(), ('mean', means)] for r in table(d, c)]
+    n, states = len(bootstrap.codes), ('missed', 'invented', 'absent')
     counts = {c: d.state.value_counts() for c,d in parts.items()}
-    said = {c: ', '.join(f'{int(k[s])} of {n} {s}' for s in ('missed', 'invented', 'absent') if s in k)
-            for c,k in counts.items()}
+    said = {c: ', '.join(f'{int(k[s])} of {n} {s}' for s in states if s in k) for c,k in counts.items()}
     return pd.DataFrame([r | dict(note=said.get(r['class'], '') if r['metric'] == 'dice' else '') for r in res])
 
 # %% ../../nbs/results/02_evaluation.ipynb #c47c7518
