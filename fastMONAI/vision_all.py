@@ -64,8 +64,8 @@ from .results.evaluation import Evaluation, evaluate_model, structure_scores
 from .results.comparison import *
 from .results.vision_interpret import *
 from .apps.serve import *
-from .apps.planning import *
-from .apps.training import *
+from .apps.planning import Decision, TrainingPlan, make_plan
+from .apps.training import TrainingRun, auto_train, med_dataloaders, med_learner, split_folds
 
 # %% ../nbs/vision_all.ipynb #4060d08c
 __all__ = [name for name in globals() if not name.startswith('_')]

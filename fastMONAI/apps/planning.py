@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['COARSE', 'COARSE_PERCENTILE', 'ONE_SPACING', 'EMPTY', 'WHOLE', 'PATCH', 'FLAT', 'SEEN', 'SMALLEST', 'PADDED',
-           'OUTLIER', 'FILTERS', 'MOST_FILTERS', 'PLANES', 'SMALL_IMAGE', 'ENOUGH', 'SHORTEST', 'FOLDS', 'MEMBERS',
-           'VALIDATIONS', 'RESERVED', 'SCORING', 'BATCH', 'RARE', 'WITH_DATA', 'LEARNING_RATE', 'seconds_of',
-           'time_in_words', 'Decision', 'TrainingPlan', 'n_outputs', 'Timing', 'spend', 'loss_of', 'random_batch',
-           'seconds_an_item', 'fitted', 'make_plan']
+           'OUTLIER', 'FILTERS', 'MOST_FILTERS', 'PLANES', 'SMALL_IMAGE', 'SPARSE', 'ENOUGH', 'SHORTEST', 'FOLDS',
+           'MEMBERS', 'VALIDATIONS', 'RESERVED', 'SCORING', 'BATCH', 'RARE', 'WITH_DATA', 'LEARNING_RATE', 'seconds_of',
+           'time_in_words', 'Decision', 'TrainingPlan', 'outputs_of', 'Timing', 'spend', 'loss_of', 'random_batch',
+           'seconds_an_item', 'fitted', 'check_plannable', 'make_plan']
 
 # %% ../../nbs/apps/02_planning.ipynb #cca5daef
 import math, re
@@ -86,7 +86,6 @@ class TrainingPlan:
     clip: float|None = 12. # norm that gradients are clipped to
     augment: dict = field(default_factory=dict) # strengths of the random transforms
     class_weights: list|None = None # of the loss
-    regions: dict = field(default_factory=dict) # {name: labels} where outputs overlap
     scale: dict = field(default_factory=dict) # of the targets of a regression: {'mean', 'std', 'unit'}
     tta: list = field(default_factory=list) # axes that are mirrored when the model predicts
     precision: str|None = None # 'bf16', 'fp16', None: float32
@@ -223,15 +222,15 @@ def _fit_in_patch(size, spacing, most):
 
 # %% ../../nbs/apps/02_planning.ipynb #0ebe5493
 def _largest(fp, spacing):
-    "Size after resampling of the largest image that is no outlier (voxels), and of the median one"
+    "Sizes after resampling (voxels): of the largest image, of the largest that is no outlier, and of the median one"
     size = np.array(fp.size)
     if spacing is not None: size = np.ceil(size*np.array(fp.spacing)/spacing)
     top, usual = size.max(0), np.percentile(size, 95, 0)
-    return [int(n) for n in np.where(top <= OUTLIER*usual, top, usual)], [int(n) for n in np.median(size, 0)]
+    return [[int(n) for n in o] for o in (top, np.where(top <= OUTLIER*usual, top, usual), np.median(size, 0))]
 
 def _seen_size(fp, spacing, kind):
     "(size, patches a volume, levels of pooling, decision) of what a segmentation sees"
-    largest, median = _largest(fp, spacing)
+    largest, _, median = _largest(fp, spacing)
     mm, words = spacing or np.median(fp.spacing, 0).tolist(), ' x '.join
     most = (WHOLE if fp.ndim == 3 else FLAT)[kind]
     size, levels = _deep_enough(largest, mm)
@@ -251,23 +250,24 @@ def _seen_size(fp, spacing, kind):
         'larger patches where there is memory')
 
 def _class_size(fp, spacing, kind):
-    "(size, spacing or None, decision) of an image of which a class or a number is asked"
-    largest, _ = _largest(fp, spacing)
-    most, words = (SEEN if fp.ndim == 3 else FLAT)[kind], ' x '.join
-    if math.prod(largest) <= most:
-        return largest, spacing, Decision('size', words(map(str, largest)), 'the largest image fits',
-                                          f'at most {most:,} voxels')
-    factor = (math.prod(largest)/most)**(1/fp.ndim)
-    mm = [float(f'{v*factor:.4g}') for v in (spacing or np.median(fp.spacing, 0))]
-    size = [int(math.ceil(n/factor)) for n in largest]
-    return size, mm, Decision('size', words(map(str, size)), f'resampled so that the largest image has {most:,} voxels',
-                              f'largest {words(map(str, largest))}', 'fine detail', 'a GPU sees more')
+    "(size, spacing or None, decisions) of an image of which a class or a number is asked"
+    top, largest, _ = _largest(fp, spacing)
+    most, words, whys = (SEEN if fp.ndim == 3 else FLAT)[kind], ' x '.join, []
+    told = f'largest {words(map(str, top))}' + '; what is beyond is cut off'*(top != largest)
+    if math.prod(largest) > most:
+        factor = (math.prod(largest)/most)**(1/fp.ndim)
+        spacing = [float(f'{v*factor:.4g}') for v in (spacing or np.median(fp.spacing, 0))]
+        largest = [int(math.ceil(n/factor)) for n in largest]
+        mm = ' x '.join(f'{v:g}' for v in spacing) + ' mm'
+        whys = [Decision('spacing', mm, 'coarser, so that an image fits', told, 'fine detail', 'a GPU sees more')]
+    return largest, spacing, [*whys, Decision('size', words(map(str, largest)), f'at most {most:,} voxels', told)]
 
 # %% ../../nbs/apps/02_planning.ipynb #1eb083b9
 FILTERS, MOST_FILTERS = dict(cpu=16, cuda=32), 320 # of the first level of a U-Net, doubled at each
 PLANES = {3: dict(cpu=16, cuda=32), 2: dict(cpu=32, cuda=64)} # of the first level of a ResNet
 # voxels of the longest axis: up to here a ResNet keeps the resolution in its first layer, with half the planes
 SMALL_IMAGE = 32
+SPARSE = 10 # times their number: labels beyond it are not given outputs of their own
 
 def _unet(fp, levels, n_out, kind):
     filters = [min(MOST_FILTERS, FILTERS[kind]*2**i) for i in range(len(levels)+1)]
@@ -286,27 +286,28 @@ def _resnet(fp, size, n_out, kind):
         block_inplanes=[planes*2**i for i in range(4)], n_input_channels=len(fp.channels),
         num_classes=n_out, conv1_t_size=3, conv1_t_stride=1 if small else 2, no_max_pool=max(size) <= 2*SMALL_IMAGE))
 
-def n_outputs(
+def outputs_of(
     fp:Fingerprint,
-)->int:
-    "Outputs of a network for the data set: one for each class, region, or number"
-    if fp.task == 'segmentation': return len(fp.regions) or len(fp.classes)
-    return len(fp.targets) if fp.task == 'regression' else len(fp.classes)
+)->list[str]:
+    """Names of a network's outputs: numbers, classes, or labels from 0 on, also those that the files leave out. Raises
+    `ValueError` for labels far beyond their number"""
+    if fp.task == 'regression': return list(fp.targets)
+    if fp.task != 'segmentation' or not fp.has_gaps: return list(fp.classes)
+    if max(fp.labels) > SPARSE*len(fp.labels):
+        raise ValueError(f'the masks hold {len(fp.labels)} labels, the largest of them {max(fp.labels)}: number them '
+                         'from 0 on')
+    names = dict(zip(fp.labels, fp.classes))
+    return [names.get(i, f'label {i}') for i in range(max(fp.labels) + 1)]
 
 # %% ../../nbs/apps/02_planning.ipynb #78722c01
-_sided = re.compile(r'(^|[^a-z])(left|right|l|r|lt|rt)([^a-z]|$)', re.I)
-
 def _flips(fp):
     "Axes that may be mirrored; and the decision"
-    sided = list(fp.sides) if hasattr(fp, 'sides') and not callable(fp.sides) else []
-    named = [c for c in fp.classes if _sided.search(str(c).replace('_', ' '))]
-    if why := named or sided:
-        return [], Decision('mirroring', 'none', 'a class has a side', ', '.join(map(str, why[:4])),
+    if fp.sides:
+        return [], Decision('mirroring', 'none', 'a class has a side', ', '.join(list(fp.sides)[:4]),
                             alternative='swap the labels of both sides')
     # without an orientation that is known, as in a picture or an array, all axes of a small volume are alike
     if fp.task != 'segmentation' and fp.ndim == 3 and max(map(max, fp.size)) <= SMALL_IMAGE:
         return ['LR','AP','IS'], Decision('mirroring', 'all axes', 'small volumes of one structure', f'{fp.size[0]}')
-    if fp.ndim == 2: return [0], Decision('mirroring', 'left and right of the picture', 'no class has a side')
     return ['LR'], Decision('mirroring', 'left and right', 'no class has a side')
 
 def _augment(fp, flips):
@@ -316,7 +317,7 @@ def _augment(fp, flips):
                gamma=.3, p_gamma=.3, noise=.1, p_noise=.15, p_brightness=.15)
     words = f"rotations to {res['degrees']}°, scales to {res['scale']:.0%}, gamma, noise, brightness"
     return res, Decision('random transforms', words, 'for short trainings: fewer and milder than nnU-Net',
-                         cost='a tenth of a step on a CPU', alternative='aug_transforms3d()')
+                         alternative='aug_transforms3d()')
 
 # %% ../../nbs/apps/02_planning.ipynb #ac1ff2da
 ENOUGH = dict(segmentation=40_000, classification=60_000, multilabel=60_000, regression=40_000) # images seen
@@ -354,13 +355,13 @@ def spend(
     "`plan` with the number of networks and of epochs that `left` seconds are spent on best"
     fp = fingerprint
     enough = max(1, math.ceil(ENOUGH[fp.task]/(max(1, plan.patches)*max(1, fp.n_cases))))
-    if left is None: fits = enough
-    else:
-        reserved = max(RESERVED*left, timing.scoring(2**len(plan.tta)))
-        fits = timing.epochs(left - reserved)
-    most = folds or (1 if left is None else max([1, *(k for k in (3, FOLDS) if fits/k >= SHORTEST*enough)]))
+    def fit(k): # epochs of each of k trainings
+        if left is None: return enough
+        reserved = max(RESERVED*left, k*timing.scoring(2**len(plan.tta)))
+        return timing.epochs((left - reserved)/k)
+    most = folds or (1 if left is None else max([1, *(k for k in (3, FOLDS) if fit(k) >= SHORTEST*enough)]))
     n, members = (1, min(MEMBERS, most)) if fp.splits.get('valid') and not folds else (most, 1)
-    epochs = max(1, min(enough, fits//(n*members)))
+    epochs = max(1, min(enough, fit(n*members)))
     words = f'{n} folds' if n > 1 else f'{members} networks' if members > 1 else 'one training'
     cost = n*members*(epochs*timing.train + min(epochs, VALIDATIONS)*timing.valid)
     why = Decision('trainings', f'{words} of {epochs:,} epochs',
@@ -375,10 +376,7 @@ def loss_of(
     plan:TrainingPlan,
 )->nn.Module:
     "The loss that a plan's network is trained by"
-    if plan.task == 'segmentation':
-        if plan.regions: return CustomLoss(DiceCELoss(sigmoid=True, batch=True))
-        weight = None if plan.class_weights is None else torch.tensor(plan.class_weights)
-        return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True, batch=True, weight=weight))
+    if plan.task == 'segmentation': return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True, batch=True))
     weight = None if plan.class_weights is None else torch.tensor(plan.class_weights)
     if plan.task == 'multilabel': return BCEWithLogitsLossFlat(pos_weight=weight)
     return CrossEntropyLossFlat(weight=weight) if plan.task == 'classification' else MSELossFlat()
@@ -389,10 +387,8 @@ def random_batch(
 )->tuple[Tensor, Tensor]:
     "Images and targets of the shapes that a plan trains on, of random numbers"
     x = torch.randn(plan.batch_size, plan.channels, *plan.size, device=device)
-    n = len(plan.regions) or len(plan.classes)
-    if plan.task == 'segmentation':
-        shape = (plan.batch_size, n if plan.regions else 1, *plan.size)
-        return x, torch.randint(2 if plan.regions else n, shape, device=device).float()
+    n = len(plan.classes)
+    if plan.task == 'segmentation': return x, torch.randint(n, (plan.batch_size, 1, *plan.size), device=device).float()
     if plan.task == 'classification': return x, torch.randint(n, (plan.batch_size,), device=device)
     y = torch.rand(plan.batch_size, n, device=device)
     return x, y.round() if plan.task == 'multilabel' else y
@@ -411,12 +407,15 @@ def seconds_an_item(
 def _smaller(plan):
     "`plan` with half the batch, or a smaller patch; ValueError where nothing is left to take away"
     if plan.batch_size > 2: return replace(plan, batch_size=max(2, plan.batch_size//2))
+    if plan.task != 'segmentation':
+        raise ValueError(f'even a batch of 2 images of {plan.size} voxels does not fit the memory')
     axis = int(np.argmax(plan.size))
     divisor = int(np.prod([s[axis] if isinstance(s, list) else s for s in plan.network['args'].get('strides', [2]*4)]))
     if plan.size[axis] <= 2*divisor:
         raise ValueError(f'even a batch of {plan.batch_size} images of {plan.size} voxels does not fit the memory')
     size = [n - divisor*(a == axis) for a,n in enumerate(plan.size)]
-    return replace(plan, size=size, patches=plan.patches or 2)
+    steps = [o for o in plan.preprocessing if o['name'] != 'PadOrCrop'] # an image is cut, no longer padded
+    return replace(plan, size=size, patches=plan.patches or 2, preprocessing=steps)
 
 def fitted(
     plan:TrainingPlan,
@@ -432,6 +431,18 @@ def fitted(
             plan = _smaller(plan)
 
 # %% ../../nbs/apps/02_planning.ipynb #4acde4a0
+def check_plannable(
+    data, # a `SourceTable` or a `Fingerprint`
+)->None:
+    "ValueError for what no plan trains yet"
+    if data.ignore_label is not None:
+        raise ValueError(f'label {data.ignore_label} of the masks is to be ignored, which no plan does yet: give masks '
+                         'without it')
+    if data.regions:
+        raise ValueError(f"the regions {', '.join(data.regions)} overlap, which no plan trains yet: declare classes "
+                         'that exclude each other')
+
+# %% ../../nbs/apps/02_planning.ipynb #76cdff16
 RARE = 2. # times: classes that differ more in number are weighted
 WITH_DATA = 1.3 # times the network's own time: with loading, random transforms and the optimiser
 LEARNING_RATE = dict(segmentation=4e-3, classification=2e-3, multilabel=2e-3, regression=2e-3)
@@ -458,11 +469,15 @@ def _prepared(fp, kind):
     spacing, why_spacing = _spacing(fp)
     intensities, why_intensities = _normalisation(fp)
     levels, patches = [], 0
-    if fp.task == 'segmentation': size, patches, levels, why_size = _seen_size(fp, spacing, kind)
-    else: size, spacing, why_size = _class_size(fp, spacing, kind)
+    if fp.task == 'segmentation':
+        size, patches, levels, why_size = _seen_size(fp, spacing, kind)
+        whys = [why_spacing, why_size]
+    else:
+        size, spacing, whys = _class_size(fp, spacing, kind)
+        if whys[0].what != 'spacing': whys.insert(0, why_spacing)
     pad = [] if patches else [PadOrCrop(size, padding_mode=0)]
     return dict(preprocessing=transforms_to_specs([*intensities, *pad]), size=size, patches=patches,
-                spacing=spacing), levels, [why_spacing, why_size, why_intensities]
+                spacing=spacing), levels, [*whys, why_intensities]
 
 # %% ../../nbs/apps/02_planning.ipynb #c4e7a719
 def make_plan(
@@ -474,19 +489,20 @@ def make_plan(
     seed:int=0,
 )->TrainingPlan:
     """What to train on a data set within `budget`, by the rules of this page. Raises `ValueError` for a data set that
-    sets no task, and for a time that is none"""
+    cannot be planned for yet (an ignore label, overlapping regions), and for a time that is none"""
     fp, seconds = fingerprint, seconds_of(budget)
+    check_plannable(fp)
     device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     kind, regression = 'cuda' if device.type == 'cuda' else 'cpu', fp.task == 'regression'
     how, levels, decisions = _prepared(fp, kind)
-    n_out = n_outputs(fp)
-    network = _unet(fp, levels, n_out, kind) if fp.task == 'segmentation' else _resnet(fp, how['size'], n_out, kind)
+    names = outputs_of(fp)
+    segments = fp.task == 'segmentation'
+    network = (_unet(fp, levels, len(names), kind) if segments else _resnet(fp, how['size'], len(names), kind))
     flips, why_flips = _flips(fp)
     augment, why_augment = _augment(fp, flips)
     weights, why_weights = _class_weights(fp)
-    plan = TrainingPlan(fp.task, fp.ndim, list(fp.regions or (fp.targets if regression else fp.classes)),
-        len(fp.channels), to_ras=fp.ndim == 3, network=network, augment=augment, class_weights=weights,
-        batch_size=BATCH['segmentation' if fp.task == 'segmentation' else 'class', fp.ndim], regions=fp.regions,
+    plan = TrainingPlan(fp.task, fp.ndim, names, len(fp.channels), to_ras=fp.ndim == 3, network=network,
+        augment=augment, class_weights=weights, batch_size=BATCH['segmentation' if segments else 'class', fp.ndim],
         learning_rate=LEARNING_RATE[fp.task], precision=device_precision(device, regression=regression),
         scale=_scale(fp), tta=flips, seed=seed, budget=seconds, **how)
     plan, each = fitted(plan, device)

@@ -31,31 +31,28 @@ from ..data.dataset_check import CheckReport, check_dataset
 from ..data.fingerprint import Fingerprint, take_fingerprint
 from ..data.prepared import Patches
 from ..data.preprocessing import PadOrCrop, transforms_from_specs
-from ..data.sources import SourceTable, read_source
+from ..data.sources import SourceTable, label_text, read_source
 from ..data.target_scale import ScaledRegressionBlock
 from ..data.vision_data import MedDataBlock, MedImageDataLoaders, MedMaskBlock
 from ..learning.long_fit import long_fit
-from ..learning.networks import build_network
+from ..learning.networks import build_network, network_spec, spec_for
 from ..learning.uncertainty import fit_temperature, near_foreground, to_logits
 from ..learning.training_step import FastStep
 from ..learning.vision_learner import Learner
 from ..learning.vision_metrics import multi_dice_score
 from ..models.med_model import MedModel, ensemble_of, model_of
-from ..models.sharing import load_model, save_model, to_learner
-from ..models.scores import PatientBootstrap, class_scores, number_scores
-from ..results.prediction_folder import predict_folder
+from ..models.sharing import library_versions, load_model, save_model, to_learner, weights_of
 from ..results.comparison import choose_postprocessing
-from ..results.evaluation import evaluate_model
-from .planning import (Timing, TrainingPlan, VALIDATIONS, loss_of, make_plan, seconds_of, spend,
-                                     time_in_words)
+from ..results.evaluation import evaluate_model, pooled
+from .planning import (Timing, TrainingPlan, VALIDATIONS, check_plannable, loss_of, make_plan, seconds_of,
+                                     spend, time_in_words)
 
 # %% ../../nbs/apps/03_training.ipynb #1d1912ba
 def learnable(
     source:SourceTable,
 )->pd.DataFrame:
-    "The rows that may be learned from: not of the split `test`, and with all that is to be predicted"
-    df = source.table[source.table.split != 'test']
-    return df[df[source.targets].notna().all(axis=1)].reset_index(drop=True)
+    "The rows that may be learned from: not of the split `test`"
+    return source.table[source.table.split != 'test'].reset_index(drop=True)
 
 def _strata(df, source): # a group number for each row, to be spread evenly over folds
     y = df[source.targets[0]]
@@ -79,7 +76,7 @@ def split_folds(
         return [held]
     given = sorted(df.fold.dropna().unique())
     if len(given) > 1 and n <= len(given): return [(df.fold == k).to_numpy() for k in given[:n]]
-    people, parts = df.patient.nunique(), max(n, round(1/valid_share))
+    people, parts = df.patient.nunique(), n if n > 1 else round(1/valid_share) # each case is held out in one fold
     if people < 2: raise ValueError(f'{people} patient: at least two are needed, one to learn from and one to ask')
     parts, strata = min(parts, people), _strata(df, source)
     if n > parts: raise ValueError(f'{n} folds of {people} patients: at most one for each')
@@ -100,12 +97,11 @@ def _batch_tfms(plan):
 def _target_block(source, plan):
     "The block of the targets, and what reads them from a row"
     t = source.targets
-    if plan.task == 'segmentation': return MedMaskBlock(None if plan.regions else plan.classes), ColReader(t[0])
+    if plan.task == 'segmentation': return MedMaskBlock(plan.classes), ColReader(t[0])
     if plan.task == 'regression':
         return ScaledRegressionBlock(len(t), **plan.scale), ColReader(t if len(t) > 1 else t[0])
     if plan.task == 'classification': return CategoryBlock(vocab=plan.classes, sort=False), ColReader(t[0])
-    if len(t) > 1: return MultiCategoryBlock(encoded=True, vocab=t), ColReader(t)
-    return MultiCategoryBlock(vocab=plan.classes), ColReader(t[0], label_delim=';')
+    return MultiCategoryBlock(encoded=True, vocab=t), ColReader(t)
 
 def med_dataloaders(
     source:SourceTable|Any, # as `read_source` gives it, or what that takes
@@ -121,8 +117,7 @@ def med_dataloaders(
     df, held = learnable(source), split_folds(source, plan.folds, plan.seed, valid_share=plan.valid_share)[fold]
     block, get_y = _target_block(source, plan)
     images = source.images
-    for c in ('image', *images, *(['mask'] if 'mask' in df else [])): # paths of all kinds, as a cache knows them
-        if c in df: df[c] = [str(o) if isinstance(o, os.PathLike) else o for o in df[c]]
+    if plan.task == 'classification': df[source.targets[0]] = df[source.targets[0]].map(label_text)
     patches = Patches(plan.size, plan.patches) if plan.patches else None
     get_x = ColReader(images if len(images) > 1 else images[0])
     dblock = MedDataBlock(blocks=(ImageBlock(cls=MedImage), block), get_x=get_x, get_y=get_y,
@@ -135,8 +130,7 @@ def med_dataloaders(
 # %% ../../nbs/apps/03_training.ipynb #90d8346c
 def _metrics(plan):
     "Metrics of a plan's task, (the one that chooses the best epoch, whether higher is better)"
-    if plan.task == 'segmentation':
-        return ([], ('valid_loss', False)) if plan.regions else ([multi_dice_score], ('multi_dice_score', True))
+    if plan.task == 'segmentation': return [multi_dice_score], ('multi_dice_score', True)
     if plan.task == 'regression': return [mae], ('valid_loss', False)
     if plan.task == 'multilabel': return [accuracy_multi], ('valid_loss', False)
     if len(plan.classes) == 2: return [accuracy, RocAucBinary()], ('roc_auc_score', True)
@@ -176,7 +170,6 @@ def trained_model(
 )->MedModel:
     "What a `Learner` of a plan predicts with: volumes of any size, mirrored as the plan says"
     model = model_of(learn)
-    if plan.regions: model = replace(model, classes=list(plan.regions), colors=None)
     if plan.task == 'segmentation' and plan.whole:
         steps = [t for t in model.preprocessing if not isinstance(t, PadOrCrop)]
         model = replace(model, preprocessing=steps, patch_size=list(plan.size), fill=0.)
@@ -195,7 +188,7 @@ class _Stopwatch(Callback):
         now, times = time.perf_counter(), self.times[self.training]
         times.append(now - self.began)
         self.began = now
-        if len(times) > self.warm_up + 2 and sum(times) > self.limit:
+        if len(times) > self.warm_up + 2 and sum(times) > (self.limit if self.training else self.limit/2):
             raise CancelTrainException if self.training else CancelValidException
     def after_validate(self): raise CancelFitException
     def each(self, training): # seconds a batch
@@ -216,11 +209,13 @@ def timed(
 # %% ../../nbs/apps/03_training.ipynb #5f8c5a74
 def _source_to_json(source):
     table = source.table.astype(object).where(source.table.notna(), None)
-    def plain(v): return str(v) if isinstance(v, os.PathLike) else v.item() if isinstance(v, np.generic) else v
+    def plain(v):
+        if isinstance(v, (list, tuple)): return [plain(o) for o in v]
+        return str(v) if isinstance(v, os.PathLike) else v.item() if isinstance(v, np.generic) else v
     rows = [{k: plain(v) for k,v in r.items()} for r in table.to_dict('records')]
     keys = 'layout', 'task', 'targets', 'channels', 'ignore_label', 'regions', 'covariates', 'notes'
-    return {k: getattr(source, k) for k in keys} | dict(rows=rows, columns=list(source.table.columns),
-                                                        classes=[[k, v] for k,v in source.classes.items()])
+    classes = [[plain(k), plain(v)] for k,v in source.classes.items()]
+    return {k: getattr(source, k) for k in keys} | dict(rows=rows, columns=list(source.table.columns), classes=classes)
 
 def _source_from_json(d):
     d = dict(d)
@@ -339,7 +334,7 @@ def _sampled_logits(model, dl, most=200_000):
     return np.concatenate(zs), np.concatenate(ys)
 
 def _has_temperature(plan): # is there a softmax over classes that exclude each other?
-    return plan.task in ('classification', 'segmentation') and not plan.regions
+    return plan.task in ('classification', 'segmentation')
 
 class _Training:
     "One network of a run: fold `fold`, member `member`"
@@ -366,8 +361,9 @@ class _Training:
                        shorten=None if job.fixed else _shortener(job.clock, after, parts, job.say),
                        shortened=known, progress=job.progress)
         model = trained_model(learn, plan)
-        with writing(self.folder/'logits.npz') as part, open(part, 'wb') as f:
-            if _has_temperature(plan): np.savez(f, **dict(zip('zy', _sampled_logits(model, learn.dls.valid))))
+        if _has_temperature(plan):
+            z, y = _sampled_logits(model, learn.dls.valid)
+            with writing(self.folder/'logits.npz') as part, open(part, 'wb') as f: np.savez(f, z=z, y=y)
         save_model(model, self.folder/'model', metrics={})
         write_json(self.folder/'fit.json', asdict(fit))
         shutil.rmtree(self.folder/'state', ignore_errors=True)
@@ -414,6 +410,7 @@ class _Job:
         else:
             self.fingerprint = take_fingerprint(self.source, progress=self.progress)
             self.fingerprint.save(self.out/'fingerprint.json')
+        if given is not None: given = self.started(given)
         if given is not None and given.epochs and file.exists() and TrainingPlan.load(file) != given:
             raise ValueError(f'{file}: another plan than the one given is under way here: give a folder of its own')
         if given is not None and given.epochs: self.plan, self.fixed = given, True
@@ -423,7 +420,8 @@ class _Job:
         self.clock.keep()
 
     def timed(self, given):
-        plan = given or make_plan(self.fingerprint, self.clock.budget, self.device, folds=self.folds, seed=self.seed)
+        plan = given or self.started(make_plan(self.fingerprint, self.clock.budget, self.device, folds=self.folds,
+                                               seed=self.seed))
         learn = med_learner(self.source, plan, start=self.start, device=self.device, path=self.out,
                             precision='auto', channels_last='auto', compiled='auto')
         budget = self.clock.budget
@@ -432,6 +430,12 @@ class _Job:
         way = next((cb.way for cb in learn.cbs if isinstance(cb, FastStep)), None)
         if way is not None: plan = replace(plan, precision=way[0], channels_last=way[1], compiled=way[2])
         return spend(plan, self.fingerprint, timing, self.clock.left, folds=self.folds)
+
+    def started(self, plan): # `plan` with the network of the model that is gone on from
+        if self.start is None: return plan
+        model = self.start if isinstance(self.start, MedModel) else load_model(self.start)
+        spec = spec_for(network_spec(model.network), n_out=len(plan.classes), n_in=plan.channels)
+        return replace(plan, network=spec)
 
     def train(self):
         plan = self.plan
@@ -447,42 +451,36 @@ class _Job:
         "Predict what was held out, each case by networks that have not seen it; its `Evaluation`"
         plan, df = self.plan, learnable(self.source)
         held = split_folds(self.source, plan.folds, plan.seed, valid_share=plan.valid_share)
-        found, out, models = [], self.out/'predictions', [t.model for t in self.trainings]
+        models, found = [t.model for t in self.trainings], []
         for k,rows in enumerate(held):
             model = ensemble_of(models[k*plan.members:(k+1)*plan.members])
             part = replace(self.source, table=df[rows].assign(split='valid').reset_index(drop=True))
-            if plan.task == 'segmentation':
-                images = part.images
-                files = part.table[images[0]].tolist() if len(images) == 1 else part.table[images].values.tolist()
-                failed = (rows := predict_folder(model, files, out, progress=self.progress)).query('status == "failed"')
-                if len(failed): raise ValueError(f'{failed.file.iloc[0]}: {failed.error.iloc[0]}')
-            else: found.append(evaluate_model(model, part, out=out/f'{k}', progress=self.progress))
-        asked = replace(self.source, table=df[np.any(held, axis=0)].assign(split='valid').reset_index(drop=True))
-        self.clock.keep()
-        if plan.task == 'segmentation': return evaluate_model(out, asked, progress=self.progress)
-        return found[0] if len(found) == 1 else _pooled(found, plan)
+            found.append(evaluate_model(model, part, out=self.out/'predictions'/f'{k}', progress=self.progress))
+            self.clock.keep()
+        return pooled(found)
 
     def finish(self):
         "Score, choose temperature and post-processing, and save one model of all networks"
         plan, evaluation = self.plan, self.score()
         evaluation.save(self.out/'scores')
         model = ensemble_of([t.model for t in self.trainings])
-        notes, changes = [_kind(plan, self.source)], {}
+        notes, changes = [_kind(plan, self.source, evaluation)], {}
         if _has_temperature(plan):
             t, before, after = _temperature(self.trainings)
             if after < before: changes['temperature'] = t
             notes.append(f'temperature {t:.3g}{"" if after < before else ", not taken"}: negative log-likelihood '
                          f'{before:.4f} without, {after:.4f} with it (cross-fitted)')
-        if plan.task == 'segmentation' and plan.postprocess and not plan.regions:
+        if plan.task == 'segmentation' and plan.postprocess:
             if (chosen := _postprocessing(evaluation, self.source, plan.classes, self.progress)) is not None:
                 taken = chosen.cross_fitted > chosen.before
                 changes['postprocessing'] = list(chosen.steps) if taken else []
                 notes.append(f'post-processing: {chosen.why}{"" if taken or not chosen.steps else ": not taken"}')
-        training = dict(n_train=self.fingerprint.n_cases, epochs=plan.epochs, loss=type(loss_of(plan)).__name__,
-                        batch_size=plan.batch_size, seen=self.fingerprint.facts, scores=notes[0])
+        n_valid, n = evaluation.cases.case.nunique(), len(learnable(self.source))
+        training = dict(n_train=n - n_valid if plan.folds == 1 else n, n_valid=n_valid, epochs=plan.epochs,
+                        batch_size=plan.batch_size, seen=self.fingerprint.facts, scored=notes[0])
         metrics = _metrics_of(evaluation)
-        model = replace(model, training=training, **changes)
-        save_model(model, self.out/'model', metrics=metrics, name=self.out.name, datasets=[self.source.layout])
+        model = replace(model, training=training, versions=library_versions(), **changes)
+        save_model(model, self.out/'model', metrics=metrics, name=self.out.name)
         write_json(self.out/'scores.json', dict(kind=notes[0], notes=notes[1:], metrics=metrics,
                                                 minutes=round(self.clock.spent/60, 2)))
         self.clock.keep()
@@ -490,12 +488,15 @@ class _Job:
         self.say(f'{self.out/"model"}: done in {time_in_words(self.clock.spent)}')
 
 # %% ../../nbs/apps/03_training.ipynb #9e10c3fe
-def _kind(plan, source):
+def _kind(plan, source, evaluation):
     "What kind the scores of a run are, in words"
-    how = 'out-of-fold: each case was predicted by networks of other patients'
-    if plan.folds == 1: how = ('of the split valid of the data set' if (source.table.split == 'valid').any() else
-                               f'of one split, {plan.valid_share:.0%} of the patients') + ', which trained nothing'
-    return f"{how}; the best epoch was chosen on the same cases, so they are a little too good"
+    n, people, of = evaluation.cases.case.nunique(), evaluation.cases.patient.nunique(), len(learnable(source))
+    which = f'{n} of {of} cases, {people} patients, on their own grids'
+    how = 'out-of-fold, each predicted by networks of other patients'
+    if plan.folds == 1: how = ("the data set's own split valid" if (source.table.split == 'valid').any() else
+                               'one split') + ', which trained nothing'
+    return (f'{which}: {how}; the best epoch was chosen on the same cases, so the scores are a little too good; before '
+            'temperature and post-processing')
 
 FEWEST = 8 # patients from whom post-processing is chosen
 
@@ -519,22 +520,6 @@ def _metrics_of(evaluation):
             res.setdefault(name, {})[str(r['class'])] = {k: number(r[k]) for k in ('value', 'low', 'high')}
     return res
 
-def _pooled(evaluations, plan):
-    "One `Evaluation` of the cases of all folds"
-    cases = pd.concat([e.cases for e in evaluations], ignore_index=True)
-    names = list(plan.classes)
-    def table(column): return cases.pivot(index='case', columns='class', values=column).loc[order, names].to_numpy()
-    order = cases.case.drop_duplicates()
-    bootstrap = PatientBootstrap(cases.drop_duplicates('case').patient)
-    if plan.task == 'regression':
-        p, y = table('predicted').astype(float), table('truth').astype(float)
-        summary = number_scores(p, y, names, bootstrap=bootstrap)
-    else:
-        y = table('truth').astype(int)
-        summary = class_scores(table('probability').astype(float), y.argmax(1) if plan.task == 'classification' else y,
-                               names, bootstrap=bootstrap)
-    return replace(evaluations[0], cases=cases, summary=summary, report='')
-
 # %% ../../nbs/apps/03_training.ipynb #bb0b7e76
 @contextmanager
 def _alone(out)->Iterator[None]:
@@ -557,23 +542,34 @@ def _settled(out, asked):
                          'or ask as before to go on')
     write_json(file, asked)
 
+def _finished(out):
+    run = TrainingRun(out) if (out/'source.json').exists() else None
+    return run if run is not None and run.finished else None
+
+# %% ../../nbs/apps/03_training.ipynb #b767e212
 def _named(source): # what a source is called in the record of a run; a table by its content
     if isinstance(source, SourceTable): source = source.table
     if isinstance(source, pd.DataFrame): return hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
     return [str(Path(o).expanduser().absolute()) for o in (source if isinstance(source, (tuple, list)) else [source])]
 
+def _named_model(o): # what a model to go on from is called there: its folder, or its weights
+    if not isinstance(o, MedModel): return None if o is None else str(Path(o).expanduser().absolute())
+    weights = b''.join(v.numpy().tobytes() for v in weights_of(o.network).values())
+    return hashlib.sha256(weights).hexdigest()
+
 def _to_learn(source, task, options): # the data set, if a network can learn from it
     source = read_source(source, task, **options)
     if source.task is None:
         raise ValueError(f'{source.layout}: holds nothing to predict: name its column, label=…')
-    if source.ignore_label is not None:
-        raise ValueError(f'label {source.ignore_label} of the masks is to be ignored, which no loss here does yet: '
-                         'give masks without it')
-    return source
-
-def _finished(out):
-    run = TrainingRun(out) if (out/'source.json').exists() else None
-    return run if run is not None and run.finished else None
+    check_plannable(source)
+    df, notes = source.table.copy(), source.notes
+    for c in [*source.images, *['mask']*('mask' in source.targets)]: # true from any working folder
+        df[c] = [os.path.abspath(o) if isinstance(o, (str, os.PathLike)) else o for o in df[c]]
+    lacks = (df.split != 'test') & df[source.targets].isna().any(axis=1)
+    if lacks.any():
+        notes = [*notes, f'left out: {lacks.sum()} cases without {" or ".join(source.targets)}, such as '
+                         f'{df.case[lacks].iloc[0]}']
+    return replace(source, table=df[~lacks].reset_index(drop=True), notes=notes)
 
 # %% ../../nbs/apps/03_training.ipynb #a998a2ac
 def auto_train(
@@ -598,7 +594,7 @@ def auto_train(
     out, seconds = Path(out).expanduser(), seconds_of(budget)
     if isinstance(plan, (str, Path)): plan = TrainingPlan.load(plan)
     asked = dict(source=_named(source), budget=seconds, task=task, plan=plan and plan.to_json(), folds=folds, seed=seed,
-                 start=None if start is None else str(getattr(start, 'source', None) or start), options=repr(options))
+                 start=_named_model(start), options=repr(options))
     table = None if (out/'source.json').exists() else _to_learn(source, task, options) # before anything is written
     with _alone(out):
         _settled(out, asked)

@@ -27,7 +27,7 @@ from .cache import Cache, Signatures, digest
 from .dataset_info import intensity_statistics
 from .dataset_check import PICTURES
 from .prepared import MaskSource, OpenMedMask
-from .sources import COLUMNS, SourceTable
+from .sources import COLUMNS, SourceTable, label_text
 from .training_facts import check_facts, image_facts, joined_facts, structure_facts
 from .vision_augmentation import side_pairs
 
@@ -348,7 +348,7 @@ def _unit(column): # that the end of a column's name says, such as 'volume_mm3' 
 def _targets(source, table): # (counts, values)
     if source.task == 'classification':
         n = table[source.targets[0]].value_counts()
-        return {str(v): int(n.get(v, 0)) for v in source.classes.values()}, {}
+        return {label_text(v): int(n.get(v, 0)) for v in source.classes.values()}, {}
     if source.task == 'multilabel': return {c: int((table[c] == 1).sum()) for c in source.targets}, {}
     if source.task != 'regression': return {}, {}
     def told(x): return dict(mean=float(x.mean()), std=float(x.std(ddof=0)), low=float(x.min()), high=float(x.max()))
@@ -411,7 +411,7 @@ def _read(source, table, voxels_of, workers, progress): # the parts of a `Finger
     if lost := [(r, c) for r,c in zip(chosen, tried) if isinstance(c, Exception)]:
         notes.append(f"the voxels of {len(lost)} cases cannot be read, the first: {lost[0][1]}")
     if not cases: raise ValueError(f'no voxels can be read; the first: {lost[0][1]}')
-    labels = [str(r[source.targets[0]]) for r,c in zip(chosen, tried) if not isinstance(c, Exception)
+    labels = [label_text(r[source.targets[0]]) for r,c in zip(chosen, tried) if not isinstance(c, Exception)
               ] if source.task == 'classification' else None
     names = _names(source, len(cases[0]['channels']))
     dicom = {_dicom_modality(r, columns) for r,c in zip(chosen, tried) if not isinstance(c, Exception)
@@ -463,7 +463,7 @@ def take_fingerprint(
                 ignore_label=source.ignore_label, regions=source.regions, covariates=list(source.covariates),
                 signature=key)
     parts = _read(source, table, voxels_of, workers, progress)
-    if not parts['classes']: parts['classes'] = [str(v) for v in source.classes.values()]
+    if not parts['classes']: parts['classes'] = [label_text(v) for v in source.classes.values()]
     res = Fingerprint(**told | parts)
     if path is not None: res.save(path)
     return res

@@ -330,7 +330,8 @@ def _plain(o):
 def read_state(
     folder:str|Path, # `state=` of `long_fit`
 )->tuple[dict,dict]|None: # (facts, tensors); None: nothing has been written
-    "What the state folder of a fit holds. ValueError, in one line, for a file that is damaged or no state of a fit"
+    """What the state folder of a fit holds, read by `torch.load(weights_only=True)`: tensors and plain values, nothing
+    that is run. ValueError, in one line, for a file that is damaged or no state of a fit"""
     file = Path(folder)/STATE_FILE
     if not file.exists(): return None
     try:

@@ -138,6 +138,13 @@ def _metric_table(model):
             lines.append(f"| {name} | {c} | {value} | {interval} |")
     return '\n'.join(lines)
 
+def _how_well(model): # on which cases, as whoever scored it said: `training['scored']`
+    said = model.training.get('scored')
+    plain = 'Of the validation items, on the grid of the network.'
+    where = f'{escape(said, quote=False)}.' if isinstance(said, str) else plain
+    return f'{_metric_table(model)}\n\n{where}' if model.metrics else '*Not measured.*'
+
+
 # %% ../../nbs/models/02_sharing.ipynb #124f6493
 def _times(values): return '×'.join(f'{v:g}' for v in values)
 
@@ -188,8 +195,7 @@ def model_card(
     sections = {'Intended use': told('intended_use'),
                 'Limitations': told('limitations') + '\n\nNot a medical device: a prediction is no diagnosis.',
                 'Input': _input_words(model), 'Output': f'{model.task}\n\n{_classes_table(model)}',
-                'How well it does': (_metric_table(model) + '\n\nOf the validation items, on the grid of the '
-                                                            'network.') if model.metrics else '*Not measured.*',
+                'How well it does': _how_well(model),
                 'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '')
                 + _facts(model),
                 'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {loading}\nprediction "
@@ -203,6 +209,10 @@ def model_card(
 # %% ../../nbs/models/02_sharing.ipynb #279ee82e
 FORMAT, FORMAT_VERSION = 'fastMONAI model', 2 # 1: of one network, without mirror images
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
+
+def library_versions()->dict[str,str]:
+    "{name: version} of the libraries that a model is made with"
+    return {k: version(k) for k in _libraries}
 
 _plain_fields = [f.name for f in fields(MedModel) if f.name not in (
     'network', 'members', 'classes', 'colors', 'preprocessing', 'postprocessing', 'source')]
@@ -279,7 +289,7 @@ def model_for_others(
     model = replace(model_of(given), **settings)
     network_spec(model.network) # a network that cannot be described is refused before it is validated
     if not isinstance(given, MedModel):
-        model.training, model.versions = _fingerprint(given), {k: version(k) for k in _libraries}
+        model.training, model.versions = _fingerprint(given), library_versions()
         if metrics is None: metrics = validation_metrics(given, model)
     if metrics is not None: model.metrics = metrics
     model.info = model.info | info
