@@ -5,7 +5,7 @@ DATA   := $(or $(FASTMONAI_TEST_DATA),$(abspath ../shared/data))
 UV      = UV_HTTP_TIMEOUT=300 $(BIN)/uv pip install --quiet --compile-bytecode --python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tutorials generate docs dist clean
+.PHONY: help demo test tutorials generate docs paper dist clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help:  ## show this list
 # uv installs in seconds what takes pip minutes; where there is none, pip does. Both compile, so that a first import is quick
 $(READY): settings.ini setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo,ixi,hub,dicom,onnx,serve]' || $(BIN)/python -m pip install -e '.[dev,demo,ixi,hub,dicom,onnx,serve]'
+	$(BIN)/python -m pip install --quiet uv && $(UV) $(BIN)/python -e '.[dev,demo,ixi,hub,dicom,onnx,serve,viewer]' || $(BIN)/python -m pip install -e '.[dev,demo,ixi,hub,dicom,onnx,serve,viewer]'
 	touch $@
 
 .venv: $(READY)  ## make the environment, again when its requirements have changed
@@ -36,6 +36,10 @@ generate: $(READY)  ## write the modules and README.md from the notebooks, and c
 docs: $(READY)  ## build the website in _docs; RUN=--run runs the module notebooks first, for their pictures
 	$(UV) $(BIN)/python -e '.[docs]'
 	$(BIN)/python docs/build.py $(RUN)
+
+paper: $(READY)  ## compute the paper's numbers, figures and tables, and write paper/paper.md and paper/paper.pdf
+	$(UV) $(BIN)/python -e '.[paper,dev]'
+	FASTMONAI_TEST_DATA=$(DATA) $(BIN)/python paper/build.py
 
 dist: $(READY)  ## build the wheel, install it in an environment of its own and run the demo there
 	rm -rf dist build

@@ -30,7 +30,8 @@ setup(
     python_requires='>=' + settings['min_python'],
     install_requires=lines('requirements'),
     extras_require={extra: lines(f'{extra}_requirements')
-                    for extra in ('demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve', 'dev', 'docs')},
+                    for extra in ('demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve', 'viewer', 'tracking',
+                                  'selection', 'dev', 'docs', 'paper')},
     packages=find_packages(include=['fastMONAI*']),
     package_data={'fastMONAI': ['py.typed']},  # its types are for those who import it too
     entry_points={'console_scripts': [settings['console_scripts']], 'nbdev': ['fastMONAI = fastMONAI._modidx:d']},

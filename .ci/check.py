@@ -29,7 +29,7 @@ WINGS = dict(
 GROUND, ROOF = ('moved',), ('cli', 'vision_all')  # modules below all wings, and above
 # Slow to import and not always needed: to be imported inside the functions that use them
 LAZY = {'torchio', 'SimpleITK', 'pydicom', 'nilearn', 'medmnist', 'skimage', 'mlflow', 'nbdev', 'huggingface_hub',
-        'highdicom', 'onnx', 'onnxruntime', 'gradio'}
+        'highdicom', 'onnx', 'onnxruntime', 'gradio', 'ipyniivue', 'optuna'}
 
 
 # -- The repository ---------------------------------------------------------------------------------------------------

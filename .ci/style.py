@@ -12,12 +12,13 @@ LINE = 120
 CELL_LINES = 40
 LIBRARY = 'fastMONAI'
 CLIENT = ROOT/'.ci/client.py'
-EXTRAS = 'demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve'
+EXTRAS = 'demo', 'ixi', 'hub', 'dicom', 'onnx', 'serve', 'viewer', 'tracking', 'selection'
 
 COPYLEFT = re.compile(r'\b([AL]?GPL|GNU (Affero |Lesser |Library )?General Public|EUPL|SSPL|CC-BY-(SA|NC)|CeCILL)',
                       re.I)
 # What the metadata of these do not say
-LICENCES = {'cuda-toolkit': 'NVIDIA Proprietary Software'}  # a list of NVIDIA's wheels, whose own metadata say so
+LICENCES = {'cuda-toolkit': 'NVIDIA Proprietary Software',  # a list of NVIDIA's wheels, whose own metadata say so
+            'huey': 'MIT'}  # by the file LICENSE of its wheel
 
 
 def notebooks():

@@ -277,10 +277,11 @@ def machine():
 INTRO = """# Results
 
 What `python benchmarks/run.py` and `python benchmarks/bench_cache_formats.py` measured; `bench_cuda.py` adds a
-section on a machine with a CUDA device. Each section names its machine and versions, and the number of repeats, and
-is replaced when it is measured again. Each figure is the median of repeats by turns, each in a fresh process (the
-formats share one). "Times better" compares rates or seconds (or MB) so that more is better for ours. Memory is the
-most that is held by the process and its workers together, anonymous and shared, without mapped files.
+section on a machine with a CUDA device, `bench_dataset_check.py` one of what two checkers find. Each section names
+its machine and versions, and the number of repeats, and is replaced when it is measured again. Each figure is the
+median of repeats by turns, each in a fresh process (the formats share one). "Times better" compares rates or seconds
+(or MB) so that more is better for ours. Memory is the most that is held by the process and its workers together,
+anonymous and shared, without mapped files.
 """
 
 def keep(title, text):

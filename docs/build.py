@@ -2,9 +2,11 @@
 
 A module's notebook becomes its page: prose and examples as they stand, each exported cell as the signature and
 docstring of what it defines. The pages stand wing by wing, as in `WINGS` of .ci/check.py. Tutorials show the outputs
-that they were saved with; with --run the module notebooks are run first, so that their pages show pictures too.
+that they were saved with; with --run the module notebooks and how-to guides are run first, so that their pages show
+pictures too. A folder of notebooks that is no wing, and a folder of Markdown in `docs`, is a part of the site by
+itself: what `PARTS` says of it is its heading and its place.
 """
-import importlib, os, re, shutil, subprocess, sys
+import importlib, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
 from fastcore.nbio import mk_cell, write_nb
@@ -18,6 +20,21 @@ from check import WINGS, modules
 
 BUILD = ROOT/'build/docs'
 PAGES = BUILD/'pages'
+SOURCE = 'https://github.com/MMIV-ML/fastMONAI/blob/main/nbs'
+
+# Parts of the site in the order of its header: title, and what a reader finds there
+PARTS = dict(
+    tutorials=('Tutorials', 'Each takes one task from its data to a trained model, on real images unless it says that '
+               'they are simulated. Begin with the first.'),
+    howto=('How-to', 'Short guides, one task each. Their code runs as it stands, on data that it makes up itself, in '
+           'less than a minute.'),
+    api=('Reference', 'Every module, in the order they build on each other: each page explains, shows and tests what '
+         'it documents.'),
+    explain=('Explanation', 'Why the library does what it does.'))
+# Tutorials name their own part of the course in a line of their first cell: **Tasks 2** · level · minutes · score
+COURSE = 'First hour', 'Tasks', 'Sharing', 'Teaching'
+FACTS = re.compile(r'^\*\*(?P<part>[A-Z][a-z ]*?) ?(?P<n>\d*)\*\* · '
+                   r'(?P<level>[^·]+) · (?P<minutes>[^·]+) · (?P<score>.+)$', re.M)
 
 
 def run_notebooks():
@@ -33,11 +50,16 @@ def run_notebooks():
     return BUILD/'nbs'
 
 
+def folders(root):
+    "Folders of `root` with pages that belong to no wing, hidden ones apart"
+    return sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] not in '._' and p.name not in WINGS)
+
+
 def planned(nbs):
-    "{page: its notebook}: the modules wing by wing, what else stands at the top of `nbs`, the tutorials"
+    "{page: its notebook}: the modules wing by wing, the rest at the top of `nbs`, the folders that are no wings"
     by_notebook = {n: m for m, n in modules(nbs.parent).items()}
     pages = {f'api/{m.replace(".", "/")}': n for n, m in by_notebook.items() if n.parent != nbs or m == n.stem}
-    others = [*sorted(nbs.glob('*.ipynb')), *sorted((nbs/'tutorials').glob('*.ipynb'))]
+    others = [*sorted(nbs.glob('*.ipynb')), *(n for f in folders(nbs) for n in sorted(f.rglob('[!_.]*.ipynb')))]
     return pages | {str(n.relative_to(nbs).with_suffix('')): n for n in others if n not in pages.values()}
 
 
@@ -90,36 +112,109 @@ def link_names(nb, labels, notebook, pages):
     at = {n: p for p, n in pages.items()}
     def link(m): return f'[{m[0]}](#{labels[m[1]]})' if m[1] in labels else m[0]
     def to_page(m):
-        page = at.get((notebook.parent/m[1]).resolve())
+        page = next((at[n] for above in notebook.parents if (n := (above/m[1]).resolve()) in at), None)
         return f'](/{page}.ipynb{m[2].lower()})' if page else m[0]
     for cell in nb.cells:
         if cell.cell_type != 'markdown' or cell.source.startswith('('): continue
         # Jupyter's anchors of headings as Sphinx spells them, here and in `to_page`
         cell.source = re.sub(r'\]\(#[\w-]+\)', lambda m: m[0].lower(), cell.source)
         cell.source = re.sub(r'\]\(([\w./]+\.ipynb)((?:#[\w-]+)?)\)', to_page, cell.source)
+        cell.source = re.sub(r'\]\(docs/(\w+/\w+\.md)\)', r'](/\1)', cell.source)
         parts = re.split(r'(```.*?```|^#[^\n]*$)', cell.source, flags=re.DOTALL | re.MULTILINE)
         cell.source = ''.join(p if p.startswith(('```', '#')) else re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', link, p)
                               for p in parts)
 
 
-def contents(title, pages, hidden=False):
-    "A page, or a hidden list, that leads to `pages`"
-    toc = '\n'.join(['```{toctree}', ':hidden:' if hidden else ':maxdepth: 1', '', *pages, '```'])
-    return toc if hidden else f'# {title}\n\n{toc}\n'
+def contents(pages, title=''):
+    "A hidden list that leads to `pages`, each a name or 'title <name>'"
+    return '\n'.join([*([f'# {title}', ''] if title else []), '```{toctree}', ':hidden:', '', *pages, '```', ''])
 
 
-def write_wings(pages):
-    "The list of modules, and a page for each wing: what it is, and its modules"
-    (PAGES/'api.md').write_text(contents('Modules', [*[f'{wing}: {what} </api/{wing}>' for wing, what in WINGS.items()],
-                                                     *[f'{p.split("/")[1]} </{p}>'
-                                                       for p in pages if re.fullmatch(r'api/\w+', p)]]))
+def about(text):
+    "(title, the line below it) of the Markdown a page begins with"
+    title = re.search(r'^# (.+)$', text, re.M)
+    line = re.search(r'^> (.+(?:\n> .+)*)', text, re.M)
+    return title[1] if title else '', line[1].replace('\n> ', ' ') if line else ''
+
+
+def first_words(path):
+    "The Markdown that the notebook or Markdown file at `path` begins with"
+    text = path.read_text(encoding='utf-8')
+    if path.suffix == '.md': return text
+    return '\n\n'.join(''.join(c['source']) for c in json.loads(text)['cells'][:6] if c['cell_type'] == 'markdown')
+
+
+def as_table(head, rows):
+    "A Markdown table"
+    def line(cells): return '| ' + ' | '.join(str(c).replace('|', r'\|') for c in cells) + ' |'
+    return '\n'.join([line(head), line(['---']*len(head)), *map(line, rows)]) + '\n'
+
+
+def link_to(page, title=None):
+    "A link to a page from any other; Sphinx looks its title up where none is given"
+    return f'[{title or ""}](/{page})'
+
+
+def tutorials_page(plan):
+    "The tutorials in the order of the course, each with level, minutes and score"
+    rows = {}
+    for page in (p for p in plan if p.startswith('tutorials/')):
+        words = first_words(plan[page])
+        facts = FACTS.search(words)
+        part, n = (facts['part'], int(facts['n'] or 99)) if facts else ('More', 99)
+        title, line = about(words)
+        row = [f'{link_to(page + ".ipynb", title)}<br>{line}',
+               *([o.removesuffix(' minutes') for o in facts.group('level', 'minutes', 'score')] if facts else '')]
+        rows.setdefault(part, []).append((n, row + ['']*(4 - len(row)), page))
+    order = sorted(rows, key=lambda o: (*COURSE, o).index(o))
+    head = 'tutorial', 'level', 'minutes', 'score'
+    tables = [f'## {part}\n\n' + as_table(head, [r for _, r, _ in sorted(rows[part])]) for part in order]
+    return '\n\n'.join(tables), [p for part in order for *_, p in sorted(rows[part])]
+
+
+def described(plan, pages):
+    "A table of `pages`, a line each"
+    return as_table(['page', 'what it is'], [[link_to(p + plan[p].suffix, about(first_words(plan[p]))[0]),
+                                              about(first_words(plan[p]))[1]] for p in pages])
+
+
+def write_wings(plan):
+    "A page for each wing, and the text and list of the reference: what each wing is, and its modules, a line each"
+    texts = []
     for wing, what in WINGS.items():
-        rooms = [f'{p.split("/")[2]} </{p}>' for p in pages if p.startswith(f'api/{wing}/')]
-        (PAGES/f'api/{wing}.md').write_text(contents(f'{wing}: {what}', rooms))
+        rooms = [p for p in plan if p.startswith(f'api/{wing}/')]
+        title, table = f'{wing}: {what}', described(plan, rooms)
+        (PAGES/f'api/{wing}.md').write_text(contents([f'{p.split("/")[2]} <{"/" + p}>' for p in rooms], title) + table)
+        texts.append(f'## {title}\n\n{table}')
+    tops = [p for p in plan if re.fullmatch(r'api/\w+', p)]
+    texts.append('## The front door, the command, and old paths\n\n' + described(plan, tops))
+    shown = [*[f'api/{wing}' for wing in WINGS], *tops]
+    return '\n'.join(texts), [f'{p.split("/")[1]} </{p}>' for p in shown]
 
 
-def plain_page(notebook):
-    return NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
+def write_parts(plan):
+    "The page of each part of the site: its pages in a table"
+    rest = [f.name for f in (*folders(ROOT/'nbs'), *folders(ROOT/'docs')) if f.name not in PARTS]
+    for part in dict.fromkeys([*PARTS, *rest]):
+        title, words = PARTS.get(part, (part.capitalize(), ''))
+        if part == 'api': body, pages = write_wings(plan)
+        elif part == 'tutorials': body, pages = tutorials_page(plan)
+        else:
+            pages = [p for p in plan if p.startswith(f'{part}/')]
+            body = described(plan, pages)
+        at = [p if '<' in p else f'/{p}' for p in pages]
+        (PAGES/f'{part}.md').write_text(f'{contents(at, title)}\n{words}\n\n{body}')
+    return [*PARTS, *dict.fromkeys(rest)]
+
+
+def plain_page(notebook, nbs):
+    "A notebook as it stands, without hidden cells, with a link to its source"
+    nb = NBProcessor(notebook, procs=[strip_ansi, hide_line, clean_magics, hide_], process=True).nb
+    first = next((c for c in nb.cells if c.cell_type == 'markdown'), None)
+    if notebook.parent != nbs and first:
+        name = notebook.relative_to(nbs).as_posix()
+        first.source += f'\n\n<small>This page is a notebook: [{name}]({SOURCE}/{name})</small>'
+    return nb
 
 
 def write_pages(nbs):
@@ -130,19 +225,30 @@ def write_pages(nbs):
         raise SystemExit(f'these modules have no page: {lost}')
     by_page = {f'api/{m.replace(".", "/")}': m for m in modules(nbs.parent)}
     pages = {p: module_page(n, importlib.import_module(f'fastMONAI.{by_page[p]}'), labels) if p in by_page
-             else plain_page(n) for p, n in plan.items()}
-    guides = [p for p in pages if '/' not in p and p != 'index'] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
-    pages['index'].cells.append(mk_cell(contents('', ['tutorials', *guides, 'api', 'CONTRIBUTING', 'CHANGELOG',
-                                                      'benchmarks/RESULTS'], hidden=True), 'markdown'))
+             else plain_page(n, nbs) for p, n in plan.items()}
+    texts = {f'{f.name}/{m.stem}': m for f in folders(ROOT/'docs') for m in sorted(f.glob('*.md'))}
+    (PAGES/'api').mkdir(exist_ok=True)
+    parts = write_parts(plan | texts)
+    top = [p for p in pages if '/' not in p and p != 'index'] + [p.stem for p in sorted((ROOT/'docs').glob('*.md'))]
+    more = [*top, 'benchmarks/RESULTS', 'CONTRIBUTING', 'CHANGELOG']
+    (PAGES/'more.md').write_text(contents([f'/{p}' for p in more], 'More') + '\n' + '\n'.join(
+        f'- {link_to(p + (".ipynb" if p in pages else ".md"))}' for p in more))
+    pages['index'].cells.append(mk_cell(contents([*parts, 'more']), 'markdown'))
     for name, nb in pages.items():
         link_names(nb, labels, plan[name], plan)
         (PAGES/name).parent.mkdir(parents=True, exist_ok=True)
         write_nb(nb, PAGES/f'{name}.ipynb')
-    write_wings(pages)
-    (PAGES/'tutorials.md').write_text(contents('Tutorials', [p for p in pages if p.startswith('tutorials/')]))
+    for name, path in texts.items():
+        (PAGES/name).parent.mkdir(exist_ok=True)
+        text = re.sub(r'(?<!\[)`([\w.]+)(?:\(\))?`', lambda m: f'[{m[0]}](#{labels[m[1]]})' if m[1] in labels else m[0],
+                      path.read_text(encoding='utf-8'))
+        (PAGES/f'{name}.md').write_text(text, encoding='utf-8')
     for path in (ROOT/'CONTRIBUTING.md', ROOT/'CHANGELOG.md', ROOT/'LICENSE', ROOT/'docs/conf.py',
                  *(ROOT/'docs').glob('*.md')):
         shutil.copy(path, PAGES)
+    shutil.copytree(ROOT/'docs/_static', PAGES/'_static')
+    (PAGES/'docs/_static').mkdir(parents=True)
+    for path in (ROOT/'docs/_static').glob('*.png'): shutil.copy(path, PAGES/'docs/_static')
     (PAGES/'benchmarks').mkdir(exist_ok=True)
     shutil.copy(ROOT/'benchmarks/RESULTS.md', PAGES/'benchmarks')
 

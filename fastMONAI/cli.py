@@ -11,6 +11,13 @@ import argparse, os, re, sys, warnings
 from . import __version__
 
 # %% ../nbs/cli.ipynb #4e141d85
+def _device(name):
+    "The device of that name; of None CUDA where there is one"
+    import torch
+    from fastMONAI.results.vision_inference import usable_device
+    return usable_device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+
+# %% ../nbs/cli.ipynb #9245fbfd
 def _quiet(): warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)   # fastai's own, on import
 
 def _demo(args):
@@ -24,12 +31,11 @@ def _predict(args):
     if missing := [p for p in args.input if not os.path.exists(split_inside(p)[0])]:
         raise FileNotFoundError(f'{missing[0]}: no such file or folder')
     _quiet()
-    from fastMONAI.models.sharing import load_model
+    from fastMONAI.models.ready import model_named
     from fastMONAI.results.prediction_folder import predict_folder
-    from fastMONAI.results.vision_inference import usable_device
-    steps, device = _steps(args.postprocess), usable_device(args.device)
+    steps, device = _steps(args.postprocess), _device(args.device)
     source = args.input[0] if len(args.input) == 1 else args.input
-    table = predict_folder([load_model(m, device) for m in args.model], source, args.out, workers=args.workers,
+    table = predict_folder([model_named(m, device) for m in args.model], source, args.out, workers=args.workers,
                            tta=args.tta, overlap=args.overlap, uncertainty=args.uncertainty, postprocess=steps)
     failed = int((table.status == 'failed').sum())
     print(f"{len(table)} cases in {args.out}: " + ', '.join(f'{n} {s}' for s,n in table.status.value_counts().items()))
@@ -58,14 +64,20 @@ def _evaluate(args):
     from fastMONAI.results.evaluation import evaluate_model, is_model_folder
     models = args.model[0] if len(args.model) == 1 else args.model
     predicted = args.out and all(map(is_model_folder, args.model))
-    found = evaluate_model(models, args.source, args.split, device=args.device,
+    found = evaluate_model(models, args.source, args.split, device=str(_device(args.device)),
                            out=os.path.join(args.out, 'predictions') if predicted else None)
     print(found)
     if args.out: print(f'tables: {found.save(args.out)}')
 
 # %% ../nbs/cli.ipynb #2678d9dc
+def _tracked(args): # callbacks that record a training
+    if args.mlflow is None: return ()
+    from fastMONAI.apps.tracking import MLflowCallback
+    return MLflowCallback(args.mlflow or None)
+
 def _options(args): # of the reader of a data set
-    return {k: v for k in ('label', 'mask', 'image') if (v := getattr(args, k)) is not None}
+    names = {} if args.covariates is None else dict(covariates=args.covariates.split(','))
+    return {k: v for k in ('label', 'mask', 'image') if (v := getattr(args, k)) is not None} | names
 
 def _plan(args):
     _quiet()
@@ -84,7 +96,7 @@ def _train(args):
     _quiet()
     from fastMONAI.apps.training import auto_train
     print(auto_train(args.source, args.out, args.budget, args.task, plan=args.plan, start=args.start, folds=args.folds,
-                     device=args.device, seed=args.seed, **_options(args)))
+                     device=args.device, seed=args.seed, track=_tracked(args), **_options(args)))
 
 def _to_hub(args):
     _quiet()
@@ -93,6 +105,43 @@ def _to_hub(args):
     model_file(args.model, 'config.json') # before the Hub is asked for anything
     print(push_to_hub(args.model, args.repository, private=args.private or None))
 
+
+
+# %% ../nbs/cli.ipynb #7cbca234
+def _challenge(args):
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    _quiet()
+    from fastMONAI.apps.challenge import enter_challenge
+    print(enter_challenge(args.source, args.out, args.budget, plan=args.plan, device=args.device, seed=args.seed))
+
+def _watch(args):
+    _quiet()
+    from fastMONAI.apps.watch import watch_folder
+    from fastMONAI.models.ready import model_named
+    from fastMONAI.results.vision_inference import usable_device
+    device = usable_device(args.device)
+    n = watch_folder([model_named(m, device) for m in args.model], args.source, args.out, every=args.every,
+                     settle=args.settle, once=args.once)
+    print(f'{n} cases in {args.out}')
+
+def _models(args):
+    _quiet()
+    from fastMONAI.models.ready import ready_models
+    for m in ready_models(' '.join(args.words)).itertuples():
+        print(f'{m.name}\n  finds {m.finds}\n  in {m.modality}; {m.network}, {m.license}\n  trained on {m.data}'
+              + f'; reported: {m.reported}'*bool(m.reported) + f'\n  {m.source}')
+
+def _container(args):
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    _quiet()
+    from fastMONAI.apps import containers as c
+    given = {k: v for k in ('source', 'out') if (v := getattr(args, k)) is not None}
+    device = dict(device=args.device)
+    if args.what == 'medici': print(f'{len(c.predict_medici(args.model, **given, **device))} images')
+    elif args.what == 'medici-train': print(c.train_medici(**given, budget=args.budget, **device))
+    elif args.what == 'sagemaker-train': print(c.train_sagemaker(args.root))
+    elif args.what == 'sagemaker-serve': c.serve_sagemaker(args.root, args.host, args.port, **device)
+    else: print(c.predict_grand_challenge(args.model, **given, sockets=args.socket, result=args.result, **device))
 
 # %% ../nbs/cli.ipynb #3b660f80
 def _share(x):
@@ -164,15 +213,18 @@ class _Parser(argparse.ArgumentParser):
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     "Help that names a default where there is one and the words do not"
     def _get_help_string(self, action):
-        if action.default in (None, False) or '(default' in (action.help or ''): return action.help
+        unsaid = action.default is None or action.default is False or action.default == ''
+        if unsaid or '(default' in (action.help or ''): return action.help
         return super()._get_help_string(action)
 
 def _add_predict(commands):
     predict = commands.add_parser('predict', allow_abbrev=False, formatter_class=_Help,
-                                  help='predict images, each on its own grid, with a model that save_model wrote')
+                                  help='predict images, each on its own grid, with a model that save_model wrote',
+                                  epilog='example: fastmonai predict images --model run/model --out predictions')
     predict.add_argument('input', nargs='+', metavar='INPUT', help='a folder of images, or images')
     predict.add_argument('--model', metavar='FOLDER', action='append', required=True,
-                         help='what save_model wrote; several times: an ensemble')
+                         help='what save_model wrote, a name that `fastmonai models` lists, or user/name on the '
+                              'Hugging Face Hub; several times: an ensemble')
     predict.add_argument('--out', metavar='FOLDER', required=True,
                          help='folder for the predictions and their table, predictions.csv; not of the images; what '
                               'is done there already is not done again')
@@ -186,13 +238,14 @@ def _add_predict(commands):
                          help="keep-largest, fill-holes, remove-small=MM3, or a JSON file of steps, after the model's "
                               'own; several times: in this order')
     predict.add_argument('--uncertainty', action='store_true', help='score how sure each prediction is')
-    predict.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
+    predict.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
     predict.set_defaults(run=_predict)
 
 # %% ../nbs/cli.ipynb #48c5dc83
 def _add_serve(commands):
     serve = commands.add_parser('serve', allow_abbrev=False, formatter_class=_Help,
-                                help='a web page on this computer where a model predicts what is put on it')
+                                help='a web page on this computer where a model predicts what is put on it',
+                                epilog='example: fastmonai serve run/model --port 8000')
     serve.add_argument('model', metavar='MODEL', help='what save_model wrote')
     serve.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0: for anybody who can '
                                                            'reach this computer')
@@ -217,7 +270,7 @@ def _add_serve(commands):
 def _add_demo(commands):
     demo = commands.add_parser('demo', allow_abbrev=False, help='train, look at, use and keep a 3D segmentation, '
                                                                 'without network, in a few minutes',
-                               formatter_class=_Help)
+                               formatter_class=_Help, epilog='example: fastmonai demo --out demo --epochs 5')
     demo.add_argument('--out', metavar='FOLDER', default='fastmonai-demo',
                       help='folder for pictures, predictions and the model')
     demo.add_argument('--epochs', metavar='N', type=_at_least(1), default=20, help='passes over the training subjects')
@@ -230,7 +283,8 @@ def _add_demo(commands):
 
 def _add_check(commands):
     check = commands.add_parser('check', allow_abbrev=False, formatter_class=_Help,
-                                help='every defect of a data set, before a training')
+                                help='every defect of a data set, before a training',
+                                epilog='example: fastmonai check Task04_Hippocampus --out report')
     check.add_argument('source', metavar='DATA', help='a folder in any known layout, a CSV file or a datalist')
     check.add_argument('--out', metavar='FOLDER', help='for the findings as a page with pictures, CSV and JSON')
     check.set_defaults(run=_check)
@@ -246,24 +300,30 @@ def _add_evaluate(commands):
     evaluate.add_argument('--out', metavar='FOLDER',
                           help='for cases.csv, summary.csv, evaluation.json, and the predictions of a model, which are '
                                'not made again')
-    evaluate.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
+    evaluate.add_argument('--device', help='where to predict: cpu, cuda (default: CUDA where there is one)')
     evaluate.set_defaults(run=_evaluate)
-
 
 # %% ../nbs/cli.ipynb #6a75268e
 def _add_data(command, out_help, out_required=False):
     "What `plan` and `train` have in common"
     command.add_argument('source', metavar='DATA', help='a folder in any known layout, a CSV file or a datalist')
-    command.add_argument('--out', metavar='PATH', required=out_required, help=out_help)
+    command.add_argument('--out', metavar='FOLDER' if out_required else 'FILE', required=out_required, help=out_help)
     command.add_argument('--budget', metavar='TIME', help='such as 30m or 2h (default: as long as one training takes)')
     command.add_argument('--task', choices=('segmentation', 'classification', 'multilabel', 'regression'),
-                         help='(default: as the data set says)')
+                         metavar='TASK', help='segmentation, classification, multilabel or regression (default: as '
+                                              'the data set says)')
     command.add_argument('--label', metavar='COLUMN', help='of a table, what is to be predicted')
     command.add_argument('--mask', metavar='COLUMN', help='of a table, the masks')
     command.add_argument('--image', metavar='COLUMN', help='of a table, the images; of BIDS, the suffix')
-    command.add_argument('--folds', metavar='N', type=_at_least(1), help='(default: as many as the budget allows)')
+    command.add_argument('--covariates', metavar='COLUMNS', help='seen beside the image, such as age,sex')
+    command.add_argument('--folds', metavar='N', type=_at_least(1),
+                         help='of a cross-validation (default: as the budget allows)')
     command.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='of split, weights and training')
     command.add_argument('--device', help='cpu, cuda (default: CUDA where there is one)')
+
+def _add_mlflow(command):
+    command.add_argument('--mlflow', metavar='STORE', nargs='?', const='',
+                         help='record it in MLflow: a folder, or the address of a server (default: beside --out)')
 
 def _add_plan(commands):
     plan = commands.add_parser('plan', allow_abbrev=False, formatter_class=_Help,
@@ -278,9 +338,134 @@ def _add_train(commands):
                                 epilog='example: fastmonai train Task04_Hippocampus --out run --budget 30m')
     _add_data(train, 'folder for all that is made', out_required=True)
     train.add_argument('--plan', metavar='FILE', help='a plan to train by, such as that of an earlier run')
-    train.add_argument('--start', metavar='MODEL', help='a saved model to go on from')
+    train.add_argument('--start', metavar='MODEL',
+                       help='a model, bundle or file of weights to go on from, or a name such as resnet18')
+    _add_mlflow(train)
     train.add_argument('--dry-run', action='store_true', help='say what would be trained, and train nothing')
     train.set_defaults(run=_train)
+
+# %% ../nbs/cli.ipynb #7d62db23
+def _runs(args):
+    _quiet()
+    from fastMONAI.apps.tracking import list_runs
+    table = list_runs(args.folder)
+    if not len(table): raise ValueError(f'{args.folder}: holds no run of auto_train')
+    few = ['run', 'state', 'task', 'network', 'epochs', 'folds', 'seed', 'metric', 'value', 'low', 'high', 'minutes']
+    table[few].rename(columns=dict(value='score')).to_string(sys.stdout, index=False, na_rep='',
+                                                             float_format='{:.4g}'.format)
+    print()
+    for r in table[table.note != ''].itertuples(): print(f'{r.run}: {r.state}, {r.note}')
+
+def _compare(args):
+    _quiet()
+    from fastMONAI.apps.tracking import compare_runs
+    found = compare_runs(args.a, args.b, metric=args.metric)
+    print(found)
+    return 0 if found.comparable else 1
+
+def _tune(args):
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    _quiet()
+    from fastMONAI.apps.model_selection import search_plan
+    print(search_plan(args.source, args.out, args.budget, args.task, plan=args.plan, folds=args.folds,
+                      trials=args.trials, device=args.device, seed=args.seed, track=_tracked(args), **_options(args)))
+
+# %% ../nbs/cli.ipynb #e8c27980
+def _add_runs(commands):
+    runs = commands.add_parser('runs', allow_abbrev=False, formatter_class=_Help,
+                               help='all trainings in a folder: state, plan, scores with intervals, minutes',
+                               epilog='example: fastmonai runs .')
+    runs.add_argument('folder', metavar='FOLDER', help='searched for what train and tune made, five folders deep')
+    runs.set_defaults(run=_runs)
+
+def _add_compare(commands):
+    compare = commands.add_parser('compare', allow_abbrev=False, formatter_class=_Help,
+                                  help='whether one training is better than another, on the cases that both held out',
+                                  epilog='example: fastmonai compare run other-run; exit code 1: not comparable')
+    compare.add_argument('a', metavar='A', help='folder of a training')
+    compare.add_argument('b', metavar='B', help='folder of the other')
+    compare.add_argument('--metric', help='such as dice, hd95_mm, brier (default: dice, accuracy, or the error)')
+    compare.set_defaults(run=_compare)
+
+def _add_tune(commands):
+    tune = commands.add_parser('tune', allow_abbrev=False, formatter_class=_Help,
+                               help='search a better plan than the default one; called again, it goes on',
+                               epilog='example: fastmonai tune Task04_Hippocampus --out search --budget 20m')
+    _add_data(tune, 'folder for all that is made', out_required=True)
+    tune.set_defaults(budget='20m', folds=5)
+    for o in tune._actions:
+        if o.dest == 'budget': o.help = 'time for all, such as 20m or 2h'
+        if o.dest == 'folds': o.type, o.help = _at_least(2), 'of each cross-validation'
+    tune.add_argument('--plan', metavar='FILE', help='that is to be bettered (default: as plan makes it)')
+    tune.add_argument('--trials', metavar='N', type=_at_least(1),
+                      help='plans at most (default: as many as the time allows)')
+    _add_mlflow(tune)
+    tune.set_defaults(run=_tune)
+
+# %% ../nbs/cli.ipynb #7e64e102
+def _seconds(text):
+    "A type for argparse: seconds above 0"
+    if re.fullmatch(r'[0-9]{1,6}(\.[0-9]{1,6})?', text) and float(text) > 0: return float(text)
+    raise argparse.ArgumentTypeError(f'{text!r}: expected seconds above 0, such as 5')
+
+def _add_watch(commands):
+    watch = commands.add_parser('watch', allow_abbrev=False, formatter_class=_Help,
+                                help='predict what arrives in a folder, with a line for each case in audit.jsonl',
+                                epilog='example: fastmonai watch inbox --model run/model --out predictions')
+    watch.add_argument('source', metavar='FOLDER', help='where images arrive')
+    watch.add_argument('--model', metavar='FOLDER', action='append', required=True,
+                       help='what save_model wrote; several times: an ensemble')
+    watch.add_argument('--out', metavar='FOLDER', required=True, help='for the predictions and audit.jsonl')
+    watch.add_argument('--every', metavar='SECONDS', type=_seconds, default=5., help='between two looks')
+    watch.add_argument('--settle', metavar='SECONDS', type=_seconds, default=10.,
+                       help='that a file has to stay as it is before it is read')
+    watch.add_argument('--once', action='store_true', help='end when all that is there is done')
+    watch.add_argument('--device', default='cpu', help='where to predict: cpu, cuda')
+    watch.set_defaults(run=_watch)
+
+def _add_challenge(commands):
+    enter = commands.add_parser('challenge', allow_abbrev=False, formatter_class=_Help,
+                                help="from a challenge's pictures and tables to its scores, and the zip to hand in",
+                                epilog='example: fastmonai challenge MedNIST --out entry --budget 10m')
+    enter.add_argument('source', metavar='DATA', help='a folder with training-data, training_solution.csv and the like')
+    enter.add_argument('--out', metavar='FOLDER', required=True, help='for all that is made')
+    enter.add_argument('--budget', metavar='TIME', help='such as 30m or 2h (default: as long as one training takes)')
+    enter.add_argument('--plan', metavar='FILE', help='a plan to train by, such as that of an earlier run')
+    enter.add_argument('--seed', metavar='N', type=_at_least(0), default=0, help='of split, weights and training')
+    enter.add_argument('--device', help='cpu, cuda (default: CUDA where there is one)')
+    enter.set_defaults(run=_challenge)
+
+def _add_models(commands):
+    known = commands.add_parser('models', allow_abbrev=False, formatter_class=_Help,
+                                help='public models that predict and train take by name',
+                                epilog='example: fastmonai models CT spleen')
+    known.add_argument('words', nargs='*', metavar='WORD', help='that a model should be about, such as CT or spleen')
+    known.set_defaults(run=_models)
+
+
+
+# %% ../nbs/cli.ipynb #169697d2
+def _add_container(commands):
+    box = commands.add_parser('container', allow_abbrev=False, formatter_class=_Help,
+                              help='what a container does where a platform calls it',
+                              epilog='example: fastmonai container medici --model run/model')
+    box.add_argument('what', choices=('medici', 'medici-train', 'sagemaker-train', 'sagemaker-serve',
+                                      'grand-challenge'), help='the platform, and what it asks for')
+    box.add_argument('--model', metavar='FOLDER', default='/opt/ml/model', help='what save_model wrote')
+    box.add_argument('--in', metavar='FOLDER', dest='source',
+                     help='the input (default: /mnt/in of MedICI, /input of grand-challenge)')
+    box.add_argument('--out', metavar='FOLDER',
+                     help='the output (default: /mnt/out of MedICI, /output of grand-challenge)')
+    box.add_argument('--root', metavar='FOLDER', default='/opt/ml', help='where SageMaker mounts')
+    box.add_argument('--budget', metavar='TIME', help='of medici-train, such as 30m')
+    box.add_argument('--host', default='127.0.0.1', help='of sagemaker-serve; in a container: 0.0.0.0')
+    box.add_argument('--port', metavar='N', type=_port, default=8080, help='of sagemaker-serve; 0: any that is free')
+    box.add_argument('--socket', metavar='NAME', action='append',
+                     help='of an input of grand-challenge; several times: a channel each (default: all, by name)')
+    box.add_argument('--result', metavar='NAME', help="socket of the output of grand-challenge (default: the model's "
+                                                      'task)')
+    box.add_argument('--device', help='cpu, cuda (default: CUDA where there is one)')
+    box.set_defaults(run=_container)
 
 def _add_share(commands):
     share = commands.add_parser('share', allow_abbrev=False, formatter_class=_Help,
@@ -291,8 +476,7 @@ def _add_share(commands):
     share.add_argument('--private', action='store_true', help='seen by you alone')
     share.set_defaults(run=_to_hub)
 
-
-# %% ../nbs/cli.ipynb #ba473be8
+# %% ../nbs/cli.ipynb #19ef33be
 def make_parser()->argparse.ArgumentParser:
     "The parser of `fastmonai`"
     parser = _Parser(prog='fastmonai', allow_abbrev=False,
@@ -300,7 +484,8 @@ def make_parser()->argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'fastMONAI {__version__}')
     parser.add_argument('--debug', action='store_true', help='show where an error happened')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_demo, _add_check, _add_plan, _add_train, _add_predict, _add_evaluate, _add_serve, _add_share):
+    for add in (_add_demo, _add_check, _add_plan, _add_train, _add_predict, _add_evaluate, _add_runs, _add_compare,
+                _add_tune, _add_serve, _add_watch, _add_challenge, _add_container, _add_models, _add_share):
         add(commands)
     return parser
 

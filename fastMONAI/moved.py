@@ -78,8 +78,13 @@ became_models = [
     ('inference_from_config, predict_from_config', 'inference(model, file)', ''),
     ('gradio_image_classifier', 'serve(model)', 'a web page for any model; `fastmonai serve` in a terminal'),
     ('print_colab_gpu_info', 'torch.cuda.get_device_name()', ''),
-    ('set_mlflow_tracking_uri, ModelTrackingCallback, create_mlflow_callback, find_model_artifacts, MLflowUIManager',
-     "CSVLogger('history.csv')", "fastai's; MLflow has no counterpart in this release"),
+    ('set_mlflow_tracking_uri(uri)', "MLflowCallback('mlflow')",
+     'each callback has its store: a folder, or the address of a server; else `mlflow` in the project'),
+    ('ModelTrackingCallback(model_name, loss_function, item_tfms, size, …)', "MLflowCallback(experiment='liver')",
+     'reads network, loss and transforms from the `Learner`; an error marks its run by itself; `auto_train(track=)` '
+     'takes it too'),
+    ('find_model_artifacts(run_ids=, artifact_role=)', 'list_runs(folder)',
+     "a run's model is in its folder `model`, in MLflow in the artefact `model`, with the tag `model_sha256`"),
 ]
 became = became_data + became_predictions + became_models
 

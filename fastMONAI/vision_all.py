@@ -24,6 +24,7 @@ from .images.vision_core import *
 from .images.segmentation_io import *
 from .images.privacy import *
 from .images.rtstruct import *
+from .images.viewer import *
 from .data.download import *
 from .data.external_data import *
 from .data.dataset_info import *
@@ -41,6 +42,7 @@ from .data.target_scale import *
 from .data.training_facts import *
 from .data.sources import *
 from .data.dataset_check import *
+from .data.covariates import *
 from .data.fingerprint import *
 
 # %% ../nbs/vision_all.ipynb #b3452ded
@@ -55,17 +57,28 @@ from .learning.long_fit import *
 from .models.med_model import *
 from .models.scores import *
 from .models.sharing import *
-from .models.hub import *
 from .models.monai_bundle import *
 from .models.onnx_export import *
+from .models.hub import *
+from .models.ready import *
+from .models.start_weights import starting_point
 from .results.vision_inference import *
 from .results.prediction_folder import *
 from .results.evaluation import Evaluation, evaluate_model, structure_scores
 from .results.comparison import *
 from .results.vision_interpret import *
+from .results.saliency import default_layer, weights_check
+from .results.attention import *
+from .results.curves import *
+from .results.mask_errors import *
 from .apps.serve import *
 from .apps.planning import Decision, TrainingPlan, make_plan
 from .apps.training import TrainingRun, auto_train, med_dataloaders, med_learner, split_folds
+from .apps.tracking import (MLflowCallback, MLflowUIManager, RunComparison, compare_runs,
+                                     create_mlflow_callback, list_runs)
+from .apps.model_selection import PlanSearch, default_space, search_plan
+from .apps.challenge import ChallengeEntry, enter_challenge, write_submission
+from .apps.watch import watch_folder
 
 # %% ../nbs/vision_all.ipynb #4060d08c
 __all__ = [name for name in globals() if not name.startswith('_')]

@@ -2,6 +2,7 @@
 import statistics, time
 
 import pandas as pd
+import torch
 from fastMONAI.vision_all import (ColReader, ColSplitter, CustomLoss, ImageBlock, Learner, MedDataBlock, MedDataset,
                                   MedImage, MedMaskBlock, MedPatchDataLoaders,
                                   PadOrCrop, PatchConfig, PatchInferenceEngine, RandomAffine, RandomFlip, RandomGamma,
@@ -169,3 +170,22 @@ def cuda_large():
 def cuda_small():
     "A step at 40x56x40, 9 in a batch"
     return _cuda('small')
+
+
+def dice():
+    """The recipe of its tutorials (ranger, `lr_find`, flat and then cosine) within $BENCHMARK_MINUTES, masks of the
+    validation cases"""
+    from . import _dice
+    train, valid = _dice.cases()
+    watch, times = _dice.Watch(), EpochTimes()
+    learn = _learner(opt_func=ranger)
+    lr = learn.lr_find(show_plot=False).valley
+    with learn.no_bar():
+        learn.fit_flat_cos(1, lr, cbs=times) # says how long an epoch takes
+        epochs = watch.epochs(times.seconds[-1])
+        learn.fit_flat_cos(epochs, lr)
+    trained = watch.minutes
+    for r in valid:
+        mask = inference(learn, True, [1, 1, 1], r['image'])
+        _dice.write(r, torch.as_tensor(mask.data if hasattr(mask, 'data') else mask)[0])
+    return dict(train_minutes=trained, prepare_minutes=0., predict_minutes=watch.minutes - trained, epochs=epochs + 1)

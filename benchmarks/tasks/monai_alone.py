@@ -81,3 +81,67 @@ def window():
     with peak_memory(res): took, labels = seconds(predict)
     common.keep_labels(labels, 'monai_alone')
     return dict(seconds=took, **res)
+
+
+def _segresnet_loaders(train, valid):
+    "Whole volumes, as the tutorials of brain tumours and of the spleen prepare theirs"
+    from monai.transforms import RandFlipd, RandScaleIntensityd, RandShiftIntensityd
+    same = [LoadImaged(KEYS), EnsureChannelFirstd(KEYS), Orientationd(KEYS, 'RAS', labels=None),
+            Spacingd(KEYS, (1., 1., 1.), mode=MODES), NormalizeIntensityd('image', nonzero=True)]
+    fit = [ResizeWithPadOrCropd(KEYS, common.HIPPOCAMPUS_SIZE)]
+    random = [*(RandFlipd(KEYS, .5, spatial_axis=a) for a in range(3)), RandScaleIntensityd('image', .1, prob=1.),
+              RandShiftIntensityd('image', .1, prob=1.)]
+    rows = [[{k: r[k] for k in KEYS} for r in part] for part in (train, valid)]
+    sets = [CacheDataset(rows[0], Compose(same + fit + random), num_workers=common.WORKERS, progress=False),
+            CacheDataset(rows[1], Compose(same), num_workers=common.WORKERS, progress=False)]
+    return DataLoader(sets[0], batch_size=2, shuffle=True), DataLoader(sets[1], batch_size=1)
+
+
+def _write_like(row, data, logits):
+    "Labels of logits (1, C, …), turned back to the axes of the file of `row`"
+    from monai.data import MetaTensor, decollate_batch
+    from monai.transforms import Invertd
+    from . import _dice
+    part = decollate_batch(data)[0]
+    image = part['image']
+    part['pred'] = MetaTensor(logits.argmax(1), meta=image.meta, applied_operations=image.applied_operations)
+    undo = Compose([LoadImaged('image'), EnsureChannelFirstd('image'), Orientationd('image', 'RAS', labels=None),
+                    Spacingd('image', (1., 1., 1.)), NormalizeIntensityd('image', nonzero=True)])
+    back = Invertd('pred', undo, orig_keys='image', nearest_interp=True)(part)
+    _dice.write(row, back['pred'][0])
+
+
+def dice():
+    "SegResNet with Adam, a cosine and Dice loss, as MONAI's tutorials train it, within $BENCHMARK_MINUTES"
+    import time
+    from monai.inferers import sliding_window_inference
+    from monai.losses import DiceLoss
+    from monai.networks.nets import SegResNet
+    from . import _dice
+    train, valid = _dice.cases()
+    watch = _dice.Watch()
+    torch.manual_seed(0)
+    net = SegResNet(init_filters=16, out_channels=3, dropout_prob=.2, blocks_down=(1, 2, 2, 4), blocks_up=(1, 1, 1))
+    loaders = _segresnet_loaders(train, valid)
+    loss_func, opt = DiceLoss(softmax=True, to_onehot_y=True, squared_pred=True, smooth_nr=0, smooth_dr=1e-5), \
+        torch.optim.Adam(net.parameters(), 1e-4, weight_decay=1e-5)
+    done, epochs, schedule = 0, 1, None
+    while done < epochs:
+        net.train()
+        start = time.perf_counter()
+        for b in loaders[0]:
+            opt.zero_grad()
+            loss_func(net(b['image']), b['mask']).backward()
+            opt.step()
+        done += 1
+        if schedule is None: # the first epoch says how many there are
+            epochs = 1 + watch.epochs(time.perf_counter() - start)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
+        schedule.step()
+    trained = watch.minutes
+    net.eval()
+    with torch.no_grad():
+        for r, b in zip(valid, loaders[1]):
+            size = [max(8, -(-n//8)*8) for n in common.HIPPOCAMPUS_SIZE]
+            _write_like(r, b, sliding_window_inference(b['image'], size, 4, net, overlap=.5))
+    return dict(train_minutes=trained, prepare_minutes=0., predict_minutes=watch.minutes - trained, epochs=epochs)

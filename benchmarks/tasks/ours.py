@@ -164,3 +164,17 @@ def hippocampus():
 def hippocampus_long():
     "Minutes to a Dice of 0.87 by the recipe of its tutorial"
     return minutes_figures(_learner, lambda learn: learn.fit_one_cycle(30, 5e-3))
+
+
+def dice():
+    "`auto_train` within $BENCHMARK_MINUTES, masks of the validation cases"
+    from fastMONAI.vision_all import auto_train, inference
+    from . import _dice
+    train, valid = _dice.cases()
+    df, watch = pd.DataFrame([*train, *valid]), _dice.Watch()
+    df['split'] = ['train']*len(train) + ['valid']*len(valid)
+    run = auto_train(df[['image', 'mask', 'split']], 'run', budget=f'{_dice.minutes()}m')
+    trained = watch.minutes
+    for r in valid: _dice.write(r, inference(run.model, r['image']).labels[0])
+    return dict(train_minutes=trained, prepare_minutes=0., predict_minutes=watch.minutes - trained,
+                epochs=run.plan.epochs)

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['COARSE', 'COARSE_PERCENTILE', 'ONE_SPACING', 'EMPTY', 'WHOLE', 'PATCH', 'FLAT', 'SEEN', 'SMALLEST', 'PADDED',
            'OUTLIER', 'FILTERS', 'MOST_FILTERS', 'PLANES', 'SMALL_IMAGE', 'SPARSE', 'ENOUGH', 'SHORTEST', 'FOLDS',
-           'MEMBERS', 'VALIDATIONS', 'RESERVED', 'SCORING', 'BATCH', 'RARE', 'WITH_DATA', 'LEARNING_RATE', 'seconds_of',
-           'time_in_words', 'Decision', 'TrainingPlan', 'outputs_of', 'Timing', 'spend', 'loss_of', 'random_batch',
-           'seconds_an_item', 'fitted', 'check_plannable', 'make_plan']
+           'MEMBERS', 'VALIDATIONS', 'RESERVED', 'SCORING', 'BATCH', 'IN_TIME', 'BASELINE', 'RARE', 'WITH_DATA',
+           'LEARNING_RATE', 'SCARCE', 'seconds_of', 'time_in_words', 'Decision', 'TrainingPlan', 'outputs_of', 'Timing',
+           'spend', 'loss_of', 'random_batch', 'seconds_an_item', 'joined_network', 'image_alone', 'without_image_only',
+           'fitted', 'check_plannable', 'make_plan']
 
 # %% ../../nbs/apps/02_planning.ipynb #cca5daef
 import math, re
@@ -19,16 +20,18 @@ from typing import Self
 import numpy as np
 import torch
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat, MSELossFlat
-from monai.losses import DiceCELoss
+from monai.losses import DiceCELoss, DiceFocalLoss
 from torch import Tensor, nn
 
 from ..images.files import read_json, write_json
+from ..data.covariates import n_columns
 from ..data.fingerprint import Fingerprint
 from ..data.preprocessing import PadOrCrop, RescaleIntensity, ZNormalization, transforms_to_specs
 from ..data.vision_data import TASKS
 from ..learning.networks import build_network
 from ..learning.training_step import autocast, device_precision, seconds_a_step
 from ..learning.vision_loss import CustomLoss
+from ..models.med_model import region_labels_of
 
 # %% ../../nbs/apps/02_planning.ipynb #1d2945b1
 _seconds_in = dict(s=1, sec=1, m=60, min=60, h=3600, hours=3600, d=86400)
@@ -98,7 +101,16 @@ class TrainingPlan:
     seed: int = 0
     budget: float|None = None # seconds of the whole
     decisions: list = field(default_factory=list) # of `Decision`s
+    covariates: list = field(default_factory=list) # what the network sees beside the image: see `covariates_of`
+    image_only: bool = False # train networks that see the image alone too, to tell what each adds?
+    start: dict = field(default_factory=dict) # weights that are gone on from: see `starting_point`
     shortened: list = field(default_factory=list) # what became of `epochs`: for each training [[after, total], …]
+    ignore_label: int|None = None # of a mask: its voxels neither train nor count
+    regions: dict = field(default_factory=dict) # {name: labels that make it up}, where `classes` are regions
+    region_labels: list = field(default_factory=list) # label of each region in a predicted mask; []: a channel each
+    labels: list = field(default_factory=list) # names of the labels from 0 on, where `classes` are regions
+    foreground: float = 1/3 # share of the patches that are cut about a voxel of a structure
+    balanced: bool = False # are items of all classes drawn equally often?
 
     def __post_init__(self):
         self.decisions = [d if isinstance(d, Decision) else Decision(**d) for d in self.decisions]
@@ -107,7 +119,7 @@ class TrainingPlan:
         for name in ('epochs', 'patches', 'seed'): _whole_number(name, getattr(self, name), 0)
 
     @property
-    def trainings(self)->int: return self.folds*self.members
+    def trainings(self)->int: return self.folds*self.members*(1 + self.image_only)
     @property
     def whole(self)->bool: return not self.patches # are images seen whole?
 
@@ -289,15 +301,50 @@ def _resnet(fp, size, n_out, kind):
 def outputs_of(
     fp:Fingerprint,
 )->list[str]:
-    """Names of a network's outputs: numbers, classes, or labels from 0 on, also those that the files leave out. Raises
-    `ValueError` for labels far beyond their number"""
+    """Names of a network's outputs: numbers, classes, regions, or labels from 0 on, also those that the files leave
+    out. Raises `ValueError` for labels far beyond their number"""
     if fp.task == 'regression': return list(fp.targets)
+    if fp.regions: return list(in_order(fp.regions, fp.region_labels))
     if fp.task != 'segmentation' or not fp.has_gaps: return list(fp.classes)
     if max(fp.labels) > SPARSE*len(fp.labels):
         raise ValueError(f'the masks hold {len(fp.labels)} labels, the largest of them {max(fp.labels)}: number them '
                          'from 0 on')
     names = dict(zip(fp.labels, fp.classes))
     return [names.get(i, f'label {i}') for i in range(max(fp.labels) + 1)]
+
+# %% ../../nbs/apps/02_planning.ipynb #11d05469
+FOREGROUND = 1/3 # share of the patches that are cut about a voxel of a structure
+
+def in_order(
+    regions:dict, # {name: labels that make it up}
+    given:list, # label of each region in a predicted mask; []: the data set gives none
+)->dict: # the same, as they are painted
+    "Regions in the order of a network's outputs"
+    return {k: list(v) for k,v in (regions.items() if given else sorted(regions.items(), key=lambda o: -len(o[1])))}
+
+def of_masks(
+    fp:Fingerprint, # of a segmentation
+    patches:int, # of each volume in an epoch
+)->tuple[dict, list]: # fields of a plan, `Decision`s
+    "What a plan says of ignored voxels, of regions and of patches"
+    regions, how = in_order(fp.regions, fp.region_labels), dict(ignore_label=fp.ignore_label, foreground=FOREGROUND)
+    whys = []
+    if fp.ignore_label is not None:
+        whys.append(Decision('ignored', f'label {fp.ignore_label}', 'its voxels change no weight and no score, and no '
+                             'patch is cut about them', 'declared by the data set', alternative='give them a class'))
+    if regions:
+        written = fp.region_labels or region_labels_of(regions)
+        how |= dict(regions=regions, region_labels=written, labels=outputs_of(replace(fp, regions={})),
+                    postprocess=False)
+        whys.append(Decision('regions', '; '.join(f"{k} ({', '.join(map(str, v))})" for k,v in regions.items()),
+            'they overlap: a sigmoid each, Dice and binary cross-entropy; a predicted mask ' + (
+                f"has the labels {', '.join(map(str, written))}, the later over the earlier" if written else
+                'has a channel for each, since a label map could not tell them apart'),
+            'declared by the data set', 'no post-processing is looked for', 'its labels, as classes'))
+    if patches:
+        whys.append(Decision('patches', f'{FOREGROUND:.0%} about a structure', 'all classes equally often, so that a '
+                             'small one is seen', alternative='foreground=0, all at random'))
+    return how, whys
 
 # %% ../../nbs/apps/02_planning.ipynb #78722c01
 def _flips(fp):
@@ -344,6 +391,13 @@ class Timing:
         "Seconds to predict the cases that are held out, for the temperature and with their mirror images, and to score"
         return self.valid*(1 + mirrors) + SCORING*self.n_valid
 
+IN_TIME = .85, 1.05 # of a budget: what a training should take on a quiet machine
+
+def _beside(used, left): # what is said of `used` seconds beside those that are left
+    if left is None or IN_TIME[0]*left <= used <= IN_TIME[1]*left: return ''
+    if used > left: return f', more than the {time_in_words(left)} that are left: the least is one epoch'
+    return f'; {time_in_words(left - used)} are left over, since more of either would gain little'
+
 def spend(
     plan:TrainingPlan,
     fingerprint:Fingerprint,
@@ -355,19 +409,25 @@ def spend(
     "`plan` with the number of networks and of epochs that `left` seconds are spent on best"
     fp = fingerprint
     enough = max(1, math.ceil(ENOUGH[fp.task]/(max(1, plan.patches)*max(1, fp.n_cases))))
-    def fit(k): # epochs of each of k trainings
+    def fit(k): # epochs of each of k trainings, or pairs where the image is seen alone too
         if left is None: return enough
+        k *= 1 + plan.image_only
         reserved = max(RESERVED*left, k*timing.scoring(2**len(plan.tta)))
         return timing.epochs((left - reserved)/k)
+    if plan.image_only and fit(1) < BASELINE*enough:
+        return spend(without_image_only(plan), fp, timing, left, folds=folds)
     most = folds or (1 if left is None else max([1, *(k for k in (3, FOLDS) if fit(k) >= SHORTEST*enough)]))
     n, members = (1, min(MEMBERS, most)) if fp.splits.get('valid') and not folds else (most, 1)
     epochs = max(1, min(enough, fit(n*members)))
     words = f'{n} folds' if n > 1 else f'{members} networks' if members > 1 else 'one training'
-    cost = n*members*(epochs*timing.train + min(epochs, VALIDATIONS)*timing.valid)
+    words += ', twice'*plan.image_only
+    each = (1 + plan.image_only)*n*members
+    cost = each*(epochs*timing.train + min(epochs, VALIDATIONS)*timing.valid)
+    used = cost + each*timing.scoring(2**len(plan.tta))
     why = Decision('trainings', f'{words} of {epochs:,} epochs',
                    f'longer until {ENOUGH[fp.task]:,} images were seen, then more networks',
                    f'{timing.train:.3g} s an epoch, {timing.valid:.3g} s a validation',
-                   f'about {time_in_words(cost)}', 'folds=, or another budget')
+                   f'about {time_in_words(cost)}' + _beside(used, left), 'folds=, or another budget')
     others = [d for d in plan.decisions if d.what != why.what]
     return replace(plan, folds=n, members=members, epochs=epochs, decisions=[*others, why])
 
@@ -376,7 +436,10 @@ def loss_of(
     plan:TrainingPlan,
 )->nn.Module:
     "The loss that a plan's network is trained by"
-    if plan.task == 'segmentation': return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True, batch=True))
+    if plan.task == 'segmentation':
+        loss = DiceFocalLoss(sigmoid=True, batch=True, gamma=0) if plan.regions else DiceCELoss(
+            to_onehot_y=True, softmax=True, batch=True) # the first: Dice and binary cross-entropy
+        return CustomLoss(loss, ignore_label=plan.ignore_label, regions=plan.regions)
     weight = None if plan.class_weights is None else torch.tensor(plan.class_weights)
     if plan.task == 'multilabel': return BCEWithLogitsLossFlat(pos_weight=weight)
     return CrossEntropyLossFlat(weight=weight) if plan.task == 'classification' else MSELossFlat()
@@ -387,7 +450,7 @@ def random_batch(
 )->tuple[Tensor, Tensor]:
     "Images and targets of the shapes that a plan trains on, of random numbers"
     x = torch.randn(plan.batch_size, plan.channels, *plan.size, device=device)
-    n = len(plan.classes)
+    n = len(plan.labels or plan.classes)
     if plan.task == 'segmentation': return x, torch.randint(n, (plan.batch_size, 1, *plan.size), device=device).float()
     if plan.task == 'classification': return x, torch.randint(n, (plan.batch_size,), device=device)
     y = torch.rand(plan.batch_size, n, device=device)
@@ -401,7 +464,49 @@ def seconds_an_item(
     x, y = random_batch(plan, device)
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         network, loss = build_network(plan.network).to(device), loss_of(plan)
-        return seconds_a_step(network, (x,), (y,), loss, autocast(x.device.type, plan.precision))/plan.batch_size
+        beside = (torch.zeros(len(x), n_columns(plan.covariates), device=x.device),) if plan.covariates else ()
+        return seconds_a_step(network, (x, *beside), (y,), loss,
+                              autocast(x.device.type, plan.precision))/plan.batch_size
+
+# %% ../../nbs/apps/02_planning.ipynb #e2ca3073
+BASELINE = .1 # of enough images: where the time allows less to both, no network is trained on the image alone
+
+def joined_network(
+    network:dict, # a ResNet of MONAI, as `build_network` takes it
+    covariates:list, # as `covariates_of` gives them
+    n_out:int, # outputs
+)->dict: # as `build_network` takes it
+    "The network that sees covariates beside the image"
+    args = {k: v for k,v in network['args'].items() if k != 'num_classes'} | dict(feed_forward=False)
+    return dict(name='fastMONAI.learning.networks.ImageWithCovariates', args=dict(encoder=dict(network, args=args),
+                n_features=args['block_inplanes'][-1], n_covariates=n_columns(covariates), n_out=n_out))
+
+def image_alone(
+    plan:TrainingPlan, # with covariates
+)->TrainingPlan:
+    "The same plan for a network that sees the image alone"
+    args = plan.network['args']
+    last = dict(name='torch.nn.Linear', args=dict(in_features=args['n_features'], out_features=args['n_out']))
+    parts = [args['encoder'], dict(name='torch.nn.Flatten', args={}), last]
+    return replace(plan, covariates=[], image_only=False,
+                   network=dict(name='torch.nn.Sequential', args=dict(args=parts)))
+
+def without_image_only(
+    plan:TrainingPlan,
+)->TrainingPlan:
+    "`plan` without the training on the image alone, for want of time"
+    why = Decision('baselines', 'the covariates alone', 'no time to train on the image alone too',
+                   alternative='a longer budget')
+    return replace(plan, image_only=False, decisions=[*(d for d in plan.decisions if d.what != why.what), why])
+
+def _of_covariates(fp):
+    "The decisions about covariates"
+    if not fp.about: return []
+    def told(c): return c['name'] + (f" ({len(c['vocab'])} categories)" if 'vocab' in c else '')
+    return [Decision('covariates', ', '.join(map(told, fp.about)), 'declared: they join the features of the image',
+                     'standardised by the training rows of each fold', alternative='covariates=[]'),
+            Decision('baselines', 'the image alone, the covariates alone', 'what each adds is told on the same cases',
+                     cost='half the time')]
 
 # %% ../../nbs/apps/02_planning.ipynb #4cbd9930
 def _smaller(plan):
@@ -434,13 +539,19 @@ def fitted(
 def check_plannable(
     data, # a `SourceTable` or a `Fingerprint`
 )->None:
-    "ValueError for what no plan trains yet"
-    if data.ignore_label is not None:
-        raise ValueError(f'label {data.ignore_label} of the masks is to be ignored, which no plan does yet: give masks '
-                         'without it')
-    if data.regions:
-        raise ValueError(f"the regions {', '.join(data.regions)} overlap, which no plan trains yet: declare classes "
-                         'that exclude each other')
+    "ValueError for an ignore label or regions that contradict the labels"
+    ignored, regions, order = data.ignore_label, data.regions, data.region_labels
+    labels = data.labels if isinstance(data, Fingerprint) else data.classes if data.task == 'segmentation' else []
+    top = max([0, *(int(l) for l in labels if l != ignored)])
+    if ignored is not None and 0 <= ignored <= top:
+        raise ValueError(f'label {ignored} of the masks is to be ignored, and lies among those of the classes, 0 to '
+                         f'{top}: give it a number beyond them')
+    for name,of in regions.items():
+        if not of or 0 in of or ignored in of:
+            raise ValueError(f'the region {name} is made up of {list(of)}: expected labels, and neither the background '
+                             '(0) nor what is to be ignored')
+    if order and (len(order) != len(regions) or any(l not in of for l,of in zip(order, regions.values()))):
+        raise ValueError(f"region_labels is {order}: expected for each of {', '.join(regions)} one of its own labels")
 
 # %% ../../nbs/apps/02_planning.ipynb #76cdff16
 RARE = 2. # times: classes that differ more in number are weighted
@@ -479,6 +590,21 @@ def _prepared(fp, kind):
     return dict(preprocessing=transforms_to_specs([*intensities, *pad]), size=size, patches=patches,
                 spacing=spacing), levels, [*whys, why_intensities]
 
+# %% ../../nbs/apps/02_planning.ipynb #4bff822d
+SCARCE = .2 # of an even share of the cases: with a class below it, all are drawn equally often
+
+def _imbalance(fp):
+    "Class weights or even sampling of a plan, and the decisions"
+    counts = [fp.counts.get(c, 0) for c in fp.classes] if fp.task == 'classification' else []
+    share = min(counts, default=0)*len(counts)/max(1, sum(counts))
+    if not 0 < share < SCARCE:
+        weights, why = _class_weights(fp)
+        return dict(class_weights=weights), why
+    return dict(balanced=True), Decision('sampling', 'all classes equally often',
+        f'a class has less than {SCARCE:.0%} of an even share', f'the rarest has {min(counts)} of {sum(counts)} cases, '
+        f'{share:.0%} of an even share', 'rare cases are seen again and again, and probabilities lean to their classes',
+        'balanced=False, and class weights')
+
 # %% ../../nbs/apps/02_planning.ipynb #c4e7a719
 def make_plan(
     fingerprint:Fingerprint, # of the data set
@@ -488,27 +614,30 @@ def make_plan(
     folds:int|None=None, # None: as many as the budget allows; 1: one split
     seed:int=0,
 )->TrainingPlan:
-    """What to train on a data set within `budget`, by the rules of this page. Raises `ValueError` for a data set that
-    cannot be planned for yet (an ignore label, overlapping regions), and for a time that is none"""
+    """What to train on a data set within `budget`, by the rules of this page. Raises `ValueError` for a time that is
+    none, and for an ignore label or regions that contradict the labels"""
     fp, seconds = fingerprint, seconds_of(budget)
     check_plannable(fp)
     device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     kind, regression = 'cuda' if device.type == 'cuda' else 'cpu', fp.task == 'regression'
     how, levels, decisions = _prepared(fp, kind)
-    names = outputs_of(fp)
-    segments = fp.task == 'segmentation'
+    names, segments = outputs_of(fp), fp.task == 'segmentation'
     network = (_unet(fp, levels, len(names), kind) if segments else _resnet(fp, how['size'], len(names), kind))
+    if fp.about: network = joined_network(network, fp.about, len(names))
     flips, why_flips = _flips(fp)
     augment, why_augment = _augment(fp, flips)
-    weights, why_weights = _class_weights(fp)
+    sampling, why_sampling = _imbalance(fp)
+    masks, why_masks = of_masks(fp, how['patches']) if segments else ({}, [])
     plan = TrainingPlan(fp.task, fp.ndim, names, len(fp.channels), to_ras=fp.ndim == 3, network=network,
-        augment=augment, class_weights=weights, batch_size=BATCH['segmentation' if segments else 'class', fp.ndim],
+        augment=augment, batch_size=BATCH['segmentation' if segments else 'class', fp.ndim],
         learning_rate=LEARNING_RATE[fp.task], precision=device_precision(device, regression=regression),
-        scale=_scale(fp), tta=flips, seed=seed, budget=seconds, **how)
+        scale=_scale(fp), tta=flips, seed=seed, budget=seconds, covariates=list(fp.about), image_only=bool(fp.about),
+        **how, **masks, **sampling)
     plan, each = fitted(plan, device)
     n = fp.n_cases*max(1, plan.patches)
     timing = Timing(.8*n*each*WITH_DATA, .2*n*each/2, round(.2*fp.n_cases))
-    decisions = [*decisions, _of_network(plan, each, device), why_flips, why_augment, why_weights]
+    decisions = [*decisions, *why_masks, _of_network(plan, each, device), *_of_covariates(fp), why_flips, why_augment,
+                 why_sampling]
     plan.decisions = [d for d in decisions if d is not None]
     return spend(plan, fp, timing, seconds, folds=folds)
 

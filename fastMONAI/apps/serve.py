@@ -195,7 +195,7 @@ def _named(prediction):
     if prediction.labels is None: return {}
     found = prediction.volumes[prediction.volumes.voxels > 0]
     more = (label_colors(int(found.label.max()) if len(found) else 0)[:,:3]*255).astype(int).tolist()
-    overlap = int(len(prediction.labels) > 1) # their labels begin at 0
+    overlap = int(prediction.overlapping or len(prediction.labels) > 1) # their labels begin at 0
     return {int(i)+overlap: [n, list(prediction.colors[i] if i < len(prediction.colors) else more[i])]
             for i,n in zip(found.label, found.name)}
 
@@ -1533,6 +1533,12 @@ def _model(model, device):
     model = model_of(model)
     return model.to(device) if device else model
 
+def _image_alone(model): # `model`, if that is all it sees
+    if not model.covariates: return model
+    raise ValueError(f'the model sees {", ".join(c["name"] for c in model.covariates)} beside the image, which '
+                     'the page '
+                     'cannot be given: predict with inference(model, image, covariates={…})')
+
 # %% ../../nbs/apps/01_serve.ipynb #e75619e8
 def _add_cases(app, service):
     "Slices and downloads of what was found, and whether the page is up"
@@ -1637,7 +1643,7 @@ def make_app(
     front, door = _front(root_path, proxy), None if password is None else _Door(password)
     gr = _gradio()
     from fastapi import FastAPI
-    service, most = _Service(_model(model, device), max_unpacked_mb * 2**20), (max_upload_mb + 1) * 2**20
+    service, most = _Service(_image_alone(_model(model, device)), max_unpacked_mb * 2**20), (max_upload_mb + 1) * 2**20
     parent = Path(gr.utils.get_upload_folder()) # of Gradio, which would copy a file from elsewhere
     parent.mkdir(parents=True, exist_ok=True)
     service.uploads = _Uploads(parent, most=12*most, most_of_one=3*most)

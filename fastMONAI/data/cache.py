@@ -60,10 +60,9 @@ def _class_voxels(mask, # (C, *spatial) whole numbers
     spatial, res = mask.shape[1:], {}
     if len(mask) > 1: found = {c+1: np.flatnonzero(m) for c,m in enumerate(mask)}
     else:
-        where = np.flatnonzero(mask)
+        where = np.flatnonzero(mask > 0)
         values = mask.ravel()[where]
-        found = {int(l): where[values == l]
-                 for l in np.flatnonzero(np.bincount(values))} if len(where) and values.min() >= 0 else {}
+        found = {int(l): where[values == l] for l in np.flatnonzero(np.bincount(values))}
     at_most = min(at_most, 100_000//max(1, len(found)))
     for label,where in found.items():
         if not len(where): continue

@@ -216,9 +216,11 @@ def check_label_numbers(
     path:str|Path, # Of the mask, for the message
     labels:Iterable, # The labels in it
     codes:list, # Names of the labels 0, 1, 2, …
+    *,
+    ignore_label:int|None=None, # One more that may be there
 ):
-    "ValueError if `labels` hold others than 0 to `len(codes)`-1"
-    out = [l for l in labels if l not in range(len(codes))]
+    "ValueError if `labels` hold others than 0 to `len(codes)`-1 and the one to be ignored"
+    out = [l for l in labels if l not in range(len(codes)) and l != ignore_label]
     if not out: return
     some = ', '.join(f'{l:.12g}' for l in out[:5]) + (', …' if len(out) > 5 else '')
     raise ValueError(f'{path} holds the label(s) {some}, outside the {len(codes)} declared '
@@ -233,12 +235,14 @@ def check_codes(
     sources:list, # `MaskSource` of each item
     codes:list, # Names of the labels 0, 1, 2, …
     max_workers:int|None=None, # Threads; by default up to 8
+    *,
+    ignore_label:int|None=None, # One more label that may be there
 ):
     """Whether masks hold no label but 0 to `len(codes)`-1: ValueError if not, ImageError for a mask of other numbers.
     Reads the voxels"""
     res = parallel(_labels, sources, n_workers=max_workers or min(8, defaults.cpus),
                    threadpool=True, progress=len(sources)>=100)
-    for s,labels in zip(sources, res): check_label_numbers(s.mask, labels, codes)
+    for s,labels in zip(sources, res): check_label_numbers(s.mask, labels, codes, ignore_label=ignore_label)
 
 # %% ../../nbs/data/08_data_checks.ipynb #8dc123d5
 def check_labels(

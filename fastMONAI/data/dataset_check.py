@@ -6,7 +6,7 @@
 __all__ = ['Finding', 'CaseFacts', 'read_case', 'CheckReport', 'check_dataset', 'check_page']
 
 # %% ../../nbs/data/16_dataset_check.ipynb #03d50107
-import base64, hashlib, html, io, warnings
+import base64, hashlib, html, io, os, warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,7 @@ from .prepared import drawing_of, MaskSource
 from .sources import SourceTable, read_source
 from .training_facts import structure_facts
 from .vision_augmentation import side_pairs
+from ..images.vision_core import MedMask
 
 # %% ../../nbs/data/16_dataset_check.ipynb #6881619f
 @dataclass
@@ -62,13 +63,17 @@ class CaseFacts:
 EMPTY_SHARE = .98 # an image in which more voxels than these have the lowest value is called mostly empty
 QUANTILES = 0, .5, 50, 99.5, 100 # per cent
 
+def _said(e, path): # the words of an error, without the file that a finding names anyway
+    return str(e).removeprefix(f'{path}: ')
+
 def _hash(x):
     return hashlib.blake2b(np.ascontiguousarray(x).tobytes() + str(x.shape).encode(), digest_size=16).hexdigest()
 
 def _voxel_facts(facts, column, path): # reads one image into `facts`
     try: x, facts.grids[column] = read_image(path, nonfinite='keep')
     except (OSError, ValueError) as e:
-        return facts.add('error', 'unreadable file', column, str(e), 'mend or replace the file, or leave the case out')
+        return facts.add('error', 'unreadable file', column, _said(e, path),
+                         'mend or replace the file, or leave the case out')
     facts.contents[column] = _hash(x)
     if bad := int((~np.isfinite(x)).sum()):
         facts.add('error', 'NaN or infinite voxels', column, f'{bad:,} of {x.size:,} voxels', 'replace them, or pass '
@@ -95,7 +100,8 @@ def _mask_facts(facts, path, declared, ignore): # reads the mask into `facts`
     image = next((f for c,f in facts.files.items() if c != 'mask'), None)
     try: x, grid = _opened_labels(path, image, declared)
     except (OSError, ValueError) as e:
-        return facts.add('error', 'unreadable mask', 'mask', str(e), 'mend or replace the mask, or leave the case out')
+        return facts.add('error', 'unreadable mask', 'mask', _said(e, path),
+                         'mend or replace the mask, or leave the case out')
     facts.grids['mask'] = grid
     found = structure_facts(x, grid)
     facts.labels = {v: o['voxels'] for v,o in found.items()}
@@ -113,6 +119,13 @@ def _mask_facts(facts, path, declared, ignore): # reads the mask into `facts`
                       'draw the structure')
 
 # %% ../../nbs/data/16_dataset_check.ipynb #98dc4032
+def _shown(g, what): # of a grid, in words
+    if what == 'sizes': return ' × '.join(map(str, g.shape)) + ' voxels'
+    if what == 'spacings': return ' × '.join(f'{v:.4g}' for v in g.spacing) + ' mm'
+    if what == 'origins': return 'the origin ' + ', '.join(f'{v:.5g}' for v in g.affine[:3,3]) + ' mm'
+    columns = (', '.join(f'{v:.3g}' for v in c/np.linalg.norm(c)) for c in g.affine[:3,:g.ndim].T)
+    return f'axes to {g.orientation} (' + '; '.join(columns) + ')'
+
 def _pair_facts(facts): # do the channels and the mask of a case lie on one grid?
     first = next(iter(facts.grids), None)
     for column, g in list(facts.grids.items())[1:]:
@@ -121,12 +134,11 @@ def _pair_facts(facts): # do the channels and the mask of a case lie on one grid
         what = 'sizes' if g.shape != at.shape else 'spacings' if not np.allclose(g.spacing, at.spacing,
                                                                                  rtol=1e-3) else \
             'directions' if not np.allclose(g.affine[:3,:3], at.affine[:3,:3], atol=1e-3) else 'origins'
-        words = dict(sizes=(g.shape, at.shape), spacings=(np.round(g.spacing, 3), np.round(at.spacing, 3)),
-                     directions=(g.orientation, at.orientation),
-                     origins=(np.round(g.affine[:3,3], 2), np.round(at.affine[:3,3], 2)))[what]
+        own, other = (_shown(o, what) for o in (g, at))
         facts.add('error' if column == 'mask' else 'warning', f'different {what}', column,
-                  f'{words[0]}, but {first} has {words[1]}', 'correct the header, or resample one onto the other')
+                  f'{own}, but {first} has {other}', 'correct the header, or resample one onto the other')
 
+# %% ../../nbs/data/16_dataset_check.ipynb #1cbbe4bb
 def read_case(
     row:dict, # of the table of a source
     source:SourceTable,
@@ -177,16 +189,19 @@ def _rule_outliers(cases, source): # spacing, size, intensity
         here = [c for c in cases if column in c.grids]
         for axis in range(min((c.grids[column].ndim for c in here), default=0)):
             spacing = {c.case: c.grids[column].spacing[axis] for c in here}
-            found += _far_off(here, f'unusual spacing of axis {axis}', spacing, ' mm', column)
+            found += _far_off(here, f'unusual spacing of axis {axis}', spacing, '{} mm', column)
             found += _far_off(here, f'unusual size of axis {axis}',
-                              {c.case: c.grids[column].shape[axis]*spacing[c.case] for c in here}, ' mm', column)
-        found += _far_off(here, 'unusual intensities', {c.case: _reach(c, column) for c in here}, '', column)
+                              {c.case: c.grids[column].shape[axis]*spacing[c.case] for c in here}, '{} mm', column)
+        found += _far_off(here, 'unusual intensities', {c.case: _reach(c, column) for c in here},
+                          '{} from the darkest to the brightest half per cent', column)
     return found
 
-def _far_off(cases, kind, values, unit, column): # findings about the outliers among `values`
+def _far_off(cases, kind, values, words, column): # findings about the outliers among `values`
     files = {c.case: c.files[column] for c in cases}
-    return [Finding('warning', kind, c, files[c], f'{values[c]:.4g}{unit}; the median of all is {middle:.4g}{unit}',
-                    'look at the image and its header') for c,middle in _outliers(values).items()]
+    return [Finding('warning', kind, c, files[c], f'{words.format(_number(values[c]))}; the median of all is '
+                    f'{_number(middle)}', 'look at the image and its header') for c,middle in _outliers(values).items()]
+
+def _number(v): return f'{v:,.0f}' if v >= 1000 else f'{v:.4g}'
 
 def _reach(c, column): # of the intensities that are no outliers of the image itself
     q = c.intensities.get(column)
@@ -343,19 +358,26 @@ def check_dataset(
     return CheckReport(source, cases, sorted(found, key=lambda f: f.severity))
 
 # %% ../../nbs/data/16_dataset_check.ipynb #73b4b647
-def _picture(case, source): # PNG of one case, in base64, or '' where it cannot be drawn
+def _mask_on(path, image, g, source): # the labels of a mask where its header says they are, on the grid `g` of an image
+    labels, at = _opened_labels(path, image, source.classes)
+    labels = np.minimum(labels, 255)
+    if at.close_to(g): return labels
+    moved = MedMask(labels[:1].astype('f4'), affine=at.affine).resample(g)
+    return moved.as_subclass(Tensor).numpy().round()
+
+def _picture(case, source, column=None): # PNG of a channel with the mask, in base64, or '' where it cannot be drawn
     import matplotlib.pyplot as plt
     from fastMONAI.images.vision_plot import show_mask_overlay, show_med_img
-    column = next((c for c in source.images if c in case.files), None)
+    column = next((c for c in (column, *source.images) if c in source.images and c in case.files), None)
     if column is None: return ''
     fig, ax = plt.subplots(figsize=(2.4,2.4))
     try:
         with warnings.catch_warnings(action='ignore'):
             x, g = read_image(case.files[column], nonfinite=0)
-            mask = None
-            if 'mask' in case.files: mask = _opened_labels(case.files['mask'], case.files[column], source.classes)[0]
-            if mask is not None and mask.shape[1:] == x.shape[1:] and mask.any():
-                show_mask_overlay(x, np.minimum(mask, 255).astype(np.int64), affine=g.affine, ax=ax, contour=True)
+            try: mask = _mask_on(case.files['mask'], case.files[column], g, source) if 'mask' in case.files else None
+            except (OSError, ValueError): mask = None # the finding names it
+            if mask is not None and mask.any():
+                show_mask_overlay(x, mask.astype(np.int64), affine=g.affine, ax=ax, contour=True)
             else: show_med_img(x, affine=g.affine, ax=ax)
         out = io.BytesIO()
         fig.savefig(out, format='png', dpi=90, bbox_inches='tight')
@@ -365,30 +387,48 @@ def _picture(case, source): # PNG of one case, in base64, or '' where it cannot 
 
 # %% ../../nbs/data/16_dataset_check.ipynb #1fd74c3c
 _style = '''body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8884;padding:.5rem;text-align:left;
-vertical-align:top}td:first-child{white-space:nowrap}
-td:nth-child(3){overflow-wrap:anywhere;min-width:15rem}.error{color:#c22}.warning{color:#a60}img{width:11rem;display:block}
-@media(prefers-color-scheme:dark){body{background:#151515;color:#ddd}}'''
+pre{white-space:pre-wrap}table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid #8884;padding:.5rem;text-align:left;
+vertical-align:top}td:first-child{white-space:nowrap}td{overflow-wrap:anywhere}td:nth-child(3){min-width:13rem}
+small{opacity:.75}.error{color:#c22}.warning{color:#a60}img{width:10rem;display:block}
+@media(max-width:40rem){table,tbody,tr,td{display:block}th{display:none}td{border:0;padding:.1rem 0}
+td:nth-child(-n+2){display:inline}td:first-child{margin-right:.5em}
+tr{border-bottom:1px solid #8884;padding:.7rem 0}}
+@media(prefers-color-scheme:dark){body{background:#151515;color:#ddd}.error{color:#f66}.warning{color:#fa4}}'''
 
+def _row(f, folder, picture): # of the table, about one finding
+    short = lambda text: html.escape(text.replace(f'{folder}{os.sep}', '') if folder else text)
+    cells = [f'<b class="{f.severity}">{f.severity}</b>', html.escape(f.kind),
+             f'<b>{html.escape(f.case)}</b><br><small>{short(f.file)}</small>',
+             f'{short(f.found)}<br><i>{html.escape(f.advice)}</i>',
+             f'<img alt="{html.escape(f.case)}" src="data:image/png;base64,{picture}">' if picture else '']
+    return '<tr>' + ''.join(f'<td>{c}</td>' for c in cells) + '</tr>'
+
+def _folder_of(cases): # that holds all files, or ''
+    files = [os.path.abspath(f) for c in cases for f in c.files.values()]
+    try: return os.path.commonpath([os.path.dirname(f) for f in files]) if files else ''
+    except ValueError: return '' # on two drives
+
+# %% ../../nbs/data/16_dataset_check.ipynb #cc7a4e61
 def check_page(
     report:CheckReport,
     *,
     most:int=100, # pictures
 )->str: # HTML that needs no other file
-    "The findings with a picture of each suspicious case"
-    cases, rows = {c.case: c for c in report.cases}, []
-    pictures = {c: _picture(cases[c], report.source) for c in
-                list(dict.fromkeys(f.case for f in report.findings if f.case))[:most]}
+    "The findings with a picture of each suspicious image"
+    cases, pictures, rows = {c.case: c for c in report.cases}, {}, []
+    folder = _folder_of(report.cases)
     for f in report.findings:
-        picture = f'<img alt="" src="data:image/png;base64,{p}">' if (p := pictures.get(f.case)) else ''
-        cells = [f'<b class="{f.severity}">{f.severity}</b>', f'{html.escape(f.kind)}',
-                 f'<b>{html.escape(f.case)}</b><br>{html.escape(f.file)}',
-                 f'{html.escape(f.found)}<br><i>{html.escape(f.advice)}</i>', picture]
-        rows.append('<tr>' + ''.join(f'<td>{c}</td>' for c in cells) + '</tr>')
+        case = cases.get(f.case)
+        column = next((c for c,file in case.files.items() if file == f.file), None) if case else None
+        if case and len(pictures) < most and (f.case, column) not in pictures:
+            pictures[f.case, column] = _picture(case, report.source, column)
+        rows.append(_row(f, folder, pictures.get((f.case, column))))
     n = Counter(f.severity for f in report.findings)
     head = ''.join(f'<th>{c}</th>' for c in ('', 'what', 'case', 'found', ''))
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    table = f'<table><tr>{head}</tr>{"".join(rows)}</table>' if rows else '<p>Nothing was found.</p>'
+    return (f'<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<title>Check of a data set</title><style>{_style}</style><h1>Check of a data set</h1>'
-            f'<pre>{html.escape(repr(report.source))}</pre>'
-            f"<p>{len(report.cases):,} cases, {n['error']} errors, {n['warning']} warnings.</p>"
-            f'<table><tr>{head}</tr>{"".join(rows)}</table></html>')
+            f'<pre>{html.escape(folder)}\n{html.escape(repr(report.source))}</pre>'
+            f"<p>{len(report.cases):,} cases: {n['error']} errors, {n['warning']} warnings.</p>{table}</html>")

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fastprogress.fastprogress import progress_bar
+from tqdm.auto import tqdm
 
 from ..images.image_io import ImageError, image_files, read_header, read_image
 from ..images.vision_core import both_spellings
+from .download import bars_are_seen
 
 # %% ../../nbs/data/02_dataset_info.ipynb #b8dee619
 def _ends_with(path: Path, postfix: str) -> bool:
@@ -139,7 +140,8 @@ class MedDataset:
             except (ImageError, OSError) as e: self._errors[file] = str(e)
         with ThreadPoolExecutor(self.max_workers) if self.max_workers > 1 else nullcontext() as pool:
             results = (pool.map if pool else map)(attempt, files)
-            results = [o for o in progress_bar(results, total=len(files), leave=False) if o is not None]
+            seen = tqdm(results, total=len(files), desc='reading', leave=False, disable=not bars_are_seen())
+            results = [o for o in seen if o is not None]
         if not results:
             raise ImageError(f'none of {len(files)} files could be read; the first: {self._errors[files[0]]}')
         if len(results) < len(files):

@@ -9,16 +9,17 @@ __all__ = ['download_OrganMNIST3D', 'download_NoduleMNIST3D', 'download_AdrenalM
            'download_mednist']
 
 # %% ../../nbs/data/01_external_data.ipynb #6a4b1f8f
-import io, itertools, json, os, re, shutil, zipfile
+import io, itertools, os, re, shutil, zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import listify
 
-from ..images.files import points_outside, writing
-from ..images.image_io import write_image
+from ..images.files import points_outside, read_json, writing
+from ..images.image_io import image_files, write_image
 from .download import bars_are_seen, chosen_source, data_folder, DownloadError, DownloadSource
 from .download import fetched, obtain, short_reason, unpack_published, write_table
 
@@ -200,6 +201,7 @@ def _read_medmnist(folder, info):
         raise DownloadError(f'{folder}: there, but without dataset.csv; move it away, or pass '
                             'skip_download=False to replace it')
     df = pd.read_csv(table, dtype={'labels': int if info['kind'] == 'ordinal' else str}, keep_default_na=False)
+    if info['kind'] != 'ordinal': df['labels'] = df.labels.astype(object) # whatever pandas makes of text elsewhere
     df['img_path'] = [f'{folder/o}' for o in df.img_path]
     df['is_val'] = df.split == 'val'
     test = df.split == 'test'
@@ -367,49 +369,76 @@ def _listed(
     if points_outside(name): raise ValueError(f'{folder/"dataset.json"}: {name!r} points outside of the folder')
     return folder/name
 
+# %% ../../nbs/data/01_external_data.ipynb #a9c62274
+def decathlon_cases(
+    folder: str | Path,  # with `dataset.json`
+    *,
+    # is it as the Decathlon's own sets are: each training case one image and its label, all files below the folder?
+    strict: bool = False,
+) -> tuple[list[dict], dict]:  # of each case `image` (paths), `label` (path or None) and `split`; all of the file
+    """What `dataset.json` lists, in the Decathlon's layout. FileNotFoundError where it, or a file that it names, is not
+    there; ValueError where it lists none, or is not `strict`ly so"""
+    folder = Path(folder).expanduser()
+    file, parts = folder/'dataset.json', dict(training='train', validation='valid', test='test')
+    if not file.is_file():
+        raise FileNotFoundError(f'{file}: not there; expected a folder in the layout of the Medical Segmentation '
+                                'Decathlon')
+    spec, path = read_json(file), _listed if strict else Path.joinpath
+    try:
+        rows = [(o if isinstance(o, dict) else dict(image=o), split) for part, split in parts.items()
+                for o in spec.get(part, [])]
+        cases = [dict(image=[path(folder, i) for i in listify(o['image'])],
+                      label=path(folder, o['label']) if o.get('label') else None, split=s) for o, s in rows]
+    except (KeyError, TypeError, AttributeError) as e:
+        raise ValueError(f"{file}: expected a 'training' list of image and label pairs; {type(e).__name__}: "
+                         f'{short_reason(e)}') from e
+    if not cases: raise ValueError(f"{file}: lists no case; expected a 'training' list of images and labels")
+    odd = [c for c in cases if len(c['image']) != 1 or c['label'] is None and c['split'] == 'train']
+    if strict and odd:
+        raise ValueError(f"{file}: expected a 'training' list of image and label pairs, found {odd[0]['image']} "
+                         'otherwise; read_source reads other lists')
+    files = [f for c in cases for f in [*c['image'], c['label']] if f is not None]
+    if missing := [f for f in files if not f.exists()]:
+        raise FileNotFoundError(f'{file}: {len(missing)} of its files are not there, the first is {missing[0]}; '
+                                'remove the folder and download it again')
+    return cases, spec
+
 # %% ../../nbs/data/01_external_data.ipynb #ef68a9dc
 def decathlon_df(
     folder: str | Path,  # a task's folder, with `dataset.json`
 ) -> pd.DataFrame:  # subject_id, image, label (missing for test images), is_test; `df.attrs` has name, labels, modality
     """Table of the images of a task in the Decathlon's layout; ValueError or FileNotFoundError where `dataset.json`
     and the files disagree"""
-    folder = Path(folder).expanduser()
-    file = folder/'dataset.json'
-    if not file.is_file():
-        raise FileNotFoundError(f'{file}: not there; expected a folder in the layout of the Medical Segmentation '
-                                'Decathlon')
-    try:
-        spec = json.loads(file.read_text())
-        rows = [(o['image'], o['label'], False) for o in spec['training']]
-        rows += [(o['image'] if isinstance(o, dict) else o, None, True) for o in spec.get('test', [])]
-    except (ValueError, KeyError, TypeError) as e:
-        raise ValueError(f"{file}: expected JSON with a 'training' list of image and label pairs; "
-                         f"{type(e).__name__}: {short_reason(e)}") from e
-    df = pd.DataFrame([(_listed(folder, i), l and _listed(folder, l), t) for i, l, t in rows],
-                      columns=['image', 'label', 'is_test'])
-    missing = [o for o in [*df.image, *df.label.dropna()] if not o.is_file()]
-    if missing:
-        raise FileNotFoundError(f'{file}: {len(missing)} of its files are not there, the first is {missing[0]}; '
-                                'remove the folder and download it again')
+    cases, spec = decathlon_cases(folder, strict=True)
+    cases = [c for c in cases if c['split'] != 'valid'] # of which the Decathlon's own sets have none
+    df = pd.DataFrame([(str(c['image'][0]), None if test else str(c['label']), test) for c in cases
+                       for test in [c['split'] == 'test']], columns=['image', 'label', 'is_test'])
     twice = df.image[df.image.duplicated()]
-    if len(twice): raise ValueError(f'{file}: lists {twice.iloc[0]} twice')
-    df.insert(0, 'subject_id', [o.name.split('.')[0] for o in df.image])
-    df[['image', 'label']] = df[['image', 'label']].map(lambda o: o and str(o))
+    if len(twice): raise ValueError(f'{folder}: dataset.json lists {twice.iloc[0]} twice')
+    df.insert(0, 'subject_id', [os.path.basename(o).split('.')[0] for o in df.image])
     df.attrs.update(name=spec.get('name'), labels={int(k): v for k, v in spec.get('labels', {}).items()},
                     modality=spec.get('modality'))
     return df
 
 # %% ../../nbs/data/01_external_data.ipynb #f046b738
+def labelled_files(
+    folder: str | Path,  # with a folder for each class
+) -> list[tuple[Path, str]]:  # (image, its class), in order
+    "The images in a folder for each class, in any folders of it"
+    folders = sorted(f for f in Path(folder).iterdir() if f.is_dir() and not f.name.startswith('.'))
+    return [(f, of.name) for of in folders for f in image_files(of)]
+
+# %% ../../nbs/data/01_external_data.ipynb #7808c167
 def mednist_df(
     folder: str | Path,  # a folder per class; or that of the MedICI challenge, with `training_solution.csv`
 ) -> pd.DataFrame:  # img_path, labels; for the challenge also is_val
     "Table of the pictures of MedNIST; FileNotFoundError for a folder that holds none"
     folder = Path(folder).expanduser()
     if (folder/'training_solution.csv').is_file(): return _challenge_df(folder)
-    files = sorted(o for o in folder.glob('*/*') if o.suffix.lower() in ('.jpeg', '.jpg', '.png'))
-    if not files:
+    rows = labelled_files(folder) if folder.is_dir() else []
+    if not rows:
         raise FileNotFoundError(f'{folder}: no pictures in it; expected a folder per class, such as {folder/"HeadCT"}')
-    return pd.DataFrame({'img_path': [str(o) for o in files], 'labels': [o.parent.name for o in files]})
+    return pd.DataFrame({'img_path': [str(f) for f, _ in rows], 'labels': [c for _, c in rows]})
 
 # %% ../../nbs/data/01_external_data.ipynb #ae743123
 def _challenge_df(folder):

@@ -27,6 +27,7 @@ from .cache import Cache, Signatures, digest
 from .dataset_info import intensity_statistics
 from .dataset_check import PICTURES
 from .prepared import MaskSource, OpenMedMask
+from .covariates import check_covariates, covariates_of
 from .sources import COLUMNS, SourceTable, label_text
 from .training_facts import check_facts, image_facts, joined_facts, structure_facts
 from .vision_augmentation import side_pairs
@@ -63,7 +64,9 @@ def _misfit(d): # what does not fit together in a dict whose fields have the rig
     if any(not isinstance(o, dict) or set(o) != _STRUCTURE for o in d['foreground'].values()):
         return 'foreground should describe structures'
     if d['task'] == 'segmentation' and len(d['labels']) != len(d['classes']): return 'each class should have a label'
-    try: check_facts(d['facts'], d['ndim'])
+    try:
+        check_facts(d['facts'], d['ndim'])
+        check_covariates(d['about'])
     except ValueError as e: return str(e)
     return None
 
@@ -114,6 +117,7 @@ def _lines(fp): # a fingerprint in words
     yield from _table([{'target': k, **{n: f'{v:.4g}' if n != 'unit' else v for n,v in o.items()}}
                        for k,o in fp.values.items()])
     if fp.sides: yield 'on one side: ' + _list([f'{k} ({v})' for k,v in fp.sides.items()], 4)
+    if fp.about: yield 'beside the image: ' + _list([c['name'] for c in fp.about])
     yield f'headers of {fp.headers:,} cases and voxels of {fp.seen:,} were read'
     yield from (f'- {o}' for o in fp.notes)
 
@@ -146,6 +150,8 @@ class Fingerprint:
     headers:int # cases whose headers were read
     signature:str # equal for equal files, labels and declarations
     notes:list[str]=field(default_factory=list) # what the numbers leave out
+    region_labels:list[int]=field(default_factory=list) # label of each region in a predicted mask; []: not declared
+    about:list[dict]=field(default_factory=list) # what each of the covariates is: see `covariates_of`
 
     def to_json(self)->dict:
         "For `write_json`"
@@ -156,6 +162,7 @@ class Fingerprint:
         d:dict, # What `to_json` gave
     )->Self:
         "The fingerprint that `to_json` described; ValueError for what is none"
+        if isinstance(d, dict): d = dict(about=[]) | d # older ones do not know what covariates are
         if fault := _fault(d, {f.name: f.type for f in fields(cls)}): raise ValueError(f'no fingerprint: {fault}')
         return cls(**d)
 
@@ -176,8 +183,9 @@ class Fingerprint:
     @property
     def sides(self)->dict: # {class: why, in words}
         "Classes that belong to one side of the body, by their names or by where they lie"
-        pairs, lone = side_pairs(self.classes)
-        res = {self.classes[i]: 'by its name' for p in pairs for i in p} | dict.fromkeys(lone, 'by its name')
+        names = list(dict.fromkeys([*self.classes, *self.regions]))
+        pairs, lone = side_pairs(names)
+        res = {names[i]: 'by its name' for p in pairs for i in p} | dict.fromkeys(lone, 'by its name')
         if np.median([max(np.multiply(s, n)) if self.ndim == 2 else s[0]*n[0]
                       for s,n in zip(self.spacing, self.size)]) < BODY_MM: return res
         for name, o in self.foreground.items():
@@ -355,14 +363,19 @@ def _targets(source, table): # (counts, values)
     return {}, {c: told(table[c].dropna().astype(float)) | dict(unit=_unit(c)) for c in source.targets}
 
 # %% ../../nbs/data/17_fingerprint.ipynb #bb741db6
-VERSION = 1 # of what a fingerprint holds
+VERSION = 2 # of what a fingerprint holds
 
 def _signature(source, table, files): # `files`: signatures of the files of each row
     told = [c for c in ['case','patient','split','fold',*source.targets,*source.covariates]
             if c in table and c not in ('mask', *source.images)]
-    declared = [source.task, source.targets, source.channels, source.ignore_label, source.regions, source.covariates]
+    declared = [source.task, source.targets, source.channels, source.ignore_label, source.regions, source.covariates,
+                source.region_labels]
     classes = [[str(k), str(v)] for k,v in source.classes.items()]
     return digest([table[list(dict.fromkeys(told))].astype(str).values.tolist(), *map(str, declared), classes, files])
+
+def _about(source, table): # what the covariates are, where a network can be given them
+    if source.task == 'segmentation': return []
+    return covariates_of(table, source.covariates, targets=source.targets)
 
 def _patients(table): return int(table.patient.nunique())
 
@@ -461,7 +474,7 @@ def take_fingerprint(
     told = dict(task=source.task, targets=list(source.targets), n_cases=len(table), n_patients=_patients(table),
                 splits=splits, folds=bool(table.fold.notna().any()), counts=counts, values=values,
                 ignore_label=source.ignore_label, regions=source.regions, covariates=list(source.covariates),
-                signature=key)
+                region_labels=list(source.region_labels), signature=key, about=_about(source, table))
     parts = _read(source, table, voxels_of, workers, progress)
     if not parts['classes']: parts['classes'] = [label_text(v) for v in source.classes.values()]
     res = Fingerprint(**told | parts)

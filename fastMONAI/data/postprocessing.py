@@ -174,10 +174,10 @@ def keep_largest(
     return KeepLargest(labels, n, together=together, connectivity=connectivity).on_labels(mask)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #c1b7ffe5
-def _hole_sizes(here): # Boolean array: a label
-    """For each voxel that cannot reach the array's border through faces past the label, how many are in its hole;
-    infinity elsewhere"""
-    parts, sizes = _components(~here, connectivity=1)
+def _hole_sizes(here, connectivity=1): # Boolean array: a label
+    """For each voxel that cannot reach the array's border past the label, through faces where `connectivity` is 1, how
+    many are in its hole; infinity elsewhere"""
+    parts, sizes = _components(~here, connectivity)
     sizes = np.concatenate([[np.inf], sizes]).astype(np.float32)
     for axis in range(here.ndim):
         for end in (0, -1): sizes[parts.take(end, axis)] = np.inf
@@ -187,15 +187,19 @@ class FillHoles(_LabelStep):
     "Background that a label encloses becomes that label"
     def __init__(self,
         labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+        *,
+        connectivity:int|None=1, # Background passes the label at 1: faces, 2: and edges, 3: and corners; None: all
     ):
         super().__init__()
-        self.labels = _label_list(labels)
+        self.labels, self.connectivity = _label_list(labels), _check_connectivity(connectivity)
+    @property
+    def args(self)->dict: return super().args if self.connectivity != 1 else dict(labels=self.labels)
 
     def change(self, labels:'_Labels'):
         x, background = labels.x, labels.x == 0
         smallest = np.full(x.shape, np.inf, np.float32)  # voxels of the smallest hole seen yet
         for (k,),box,here in _structures(x, self.labels):
-            size = _hole_sizes(here)
+            size = _hole_sizes(here, self.connectivity)
             inner = background[box] & (size < smallest[box])
             x[box][inner], smallest[box][inner] = k, size[inner]
 
@@ -203,9 +207,11 @@ class FillHoles(_LabelStep):
 def fill_holes(
     mask:Tensor|np.ndarray, # `MedMask`, tensor or array: (X, Y, Z) or (H, W), or with one channel before
     labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
+    *,
+    connectivity:int|None=1, # Background passes the label at 1: faces, 2: and edges, 3: and corners; None: all
 )->Tensor|np.ndarray: # of the type of `mask`
     "`mask` with the background that a label encloses as that label"
-    return FillHoles(labels).on_labels(mask)
+    return FillHoles(labels, connectivity=connectivity).on_labels(mask)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #a6ca02ce
 class RemoveSmall(_LabelStep):
@@ -214,21 +220,23 @@ class RemoveSmall(_LabelStep):
         min_mm3:float, # The smallest volume that stays, mm³
         labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
         *,
+        min_voxels:int=0, # The smallest number of voxels that stays, on the mask's own grid
         together:bool=False, # Take the labels as one structure?
         connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     ):
         super().__init__()
         if not isinstance(min_mm3, (int, float)) or isinstance(min_mm3, bool) or not 0 <= min_mm3 < np.inf:
             raise ValueError(f'min_mm3 must be a volume in mm³, not {min_mm3!r}')
-        self.min_mm3, self.labels, self.together, self.connectivity = (
-            min_mm3,
-            _label_list(labels),
-            bool(together),
-            _check_connectivity(connectivity),
-        )
+        if not isinstance(min_voxels, Integral) or isinstance(min_voxels, bool) or min_voxels < 0:
+            raise ValueError(f'min_voxels must be a whole number of voxels, not {min_voxels!r}')
+        self.min_mm3, self.min_voxels, self.labels = min_mm3, int(min_voxels), _label_list(labels)
+        self.together, self.connectivity = bool(together), _check_connectivity(connectivity)
+    @property
+    def args(self)->dict: return {k: v for k,v in super().args.items() if k != 'min_voxels' or v}
 
     def change(self, labels:'_Labels'):
-        least = self.min_mm3 / labels.voxel_mm3 * (1 - 1e-6)  # 0.3 mm³ are three voxels of 0.1 mm³
+        # 0.3 mm³ are three voxels of 0.1 mm³
+        least = max(self.min_voxels, self.min_mm3 and self.min_mm3 / labels.voxel_mm3 * (1 - 1e-6))
         _keep_components(labels.x, lambda sizes: sizes >= least, self.labels, self.connectivity, self.together)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #331e7d6c
@@ -238,11 +246,13 @@ def remove_small(
     labels:int|list|None=None, # Which labels: a number or several; by default each of the foreground
     connectivity:int|None=None, # Voxels touch at 1: faces, 2: and edges, 3: and corners; None: all neighbours
     *,
+    min_voxels:int=0, # The smallest number of voxels that stays, on the mask's own grid
     together:bool=False, # Take the labels as one structure?
     spacing:float|list|None=None, # mm, of what carries no affine: a number, or one for each axis
 )->Tensor|np.ndarray: # of the type of `mask`
-    "`mask` without the components below `min_mm3`"
-    return RemoveSmall(min_mm3, labels, together=together, connectivity=connectivity).on_labels(mask, spacing)
+    "`mask` without the components below `min_mm3` or `min_voxels`"
+    return RemoveSmall(min_mm3, labels, min_voxels=min_voxels, together=together,
+                       connectivity=connectivity).on_labels(mask, spacing)
 
 # %% ../../nbs/data/04_postprocessing.ipynb #f5ec1a13
 @dataclass

@@ -6,7 +6,7 @@
 __all__ = ['OpenItem', 'OpenMedMask', 'MedDatasets', 'Patches', 'MedDL']
 
 # %% ../../nbs/data/09_prepared.ipynb #73d6cb1d
-import shutil, warnings
+import os, shutil, warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,6 +198,7 @@ class Patches:
     per_volume:int=2 # patches of each volume in an epoch
     foreground:float=1/3 # share of patches about a voxel of the mask
     fill:float=0. # value of an image beyond its border
+    ignore_label:int|None=None # label of a mask that is no class; None: that of the loaders' block, if it has one
 
     def __post_init__(self):
         sizes = self.size if is_listy(self.size) else [self.size]
@@ -220,7 +221,8 @@ class Patches:
         item:Item, # A prepared item
     )->list:
         "First voxel of a random patch"
-        size, shape, classes = self.box(len(item.shape)), item.shape, list(item.voxels.values())
+        size, shape = self.box(len(item.shape)), item.shape
+        classes = [v for label,v in item.voxels.items() if label != self.ignore_label]
         if classes and torch.rand(1).item() < self.foreground:
             of_class = classes[_below(len(classes))]
             start = [int(v) - n//2 for v,n in zip(of_class[_below(len(of_class))], size)]
@@ -270,19 +272,51 @@ def name_items(
     x.case = names
 
 # %% ../../nbs/data/09_prepared.ipynb #e6aed6b5
+SHARED_MEMORY = 2**30 # bytes: with less there are no workers
+
+def shared_memory(
+    folder:str='/dev/shm', # where it is mounted
+)->int|None: # bytes; None where it is no file system, as on macOS and Windows
+    "How much memory processes can share"
+    try: s = os.statvfs(folder)
+    except (OSError, AttributeError): return None
+    return s.f_frsize*s.f_blocks
+
+def usable_workers(
+    asked:int|None=None, # None: as many as fastai takes
+)->int|None:
+    "Worker processes of a loader: none where shared memory is little, with a warning if some were asked for"
+    if asked == 0 or (there := shared_memory()) is None or there >= SHARED_MEMORY: return asked
+    if asked:
+        warnings.warn(f'no worker processes in place of {asked}: shared memory is {there/2**20:,.0f} MB, and they need '
+                      f'{SHARED_MEMORY/2**20:,.0f} MB; start a container with --shm-size=2g', stacklevel=3)
+    return 0
+
+# %% ../../nbs/data/09_prepared.ipynb #afcc0a5b
 class MedDL(TfmdDL):
     "A `TfmdDL` of prepared items"
+    wgts = None # of those that older versions pickled
     def __init__(self,
         dataset:Datasets|Sequence, # Items
         *args:Any, # As in fastai: `bs`, `shuffle`, `num_workers`, …
         n:int|None=None, # As in fastai; not for patches
         prefetch:bool=True, # On a CUDA device, copy a batch while the one before is worked on?
+        # How often each item is drawn where they are shuffled, relative to the others; None: once an epoch
+        wgts:Sequence[float]|None=None,
         **kwargs:Any, # As in fastai
     ):
         patches, self.prefetch = getattr(getattr(dataset, 'prepared', None), 'patches', None), prefetch
-        self._drawn = None # by `one_batch`: the numbers of its items
+        self.wgts, self._drawn = wgts, None # by `one_batch`: the numbers of its items
+        if len(args) < 3: kwargs['num_workers'] = usable_workers(kwargs.get('num_workers'))
         for event in ('after_item', 'after_batch'): check_transforms(Pipeline(kwargs.get(event)).fs, HARMLESS)
         super().__init__(dataset, *args, n=n if patches is None else len(dataset)*patches.per_volume, **kwargs)
+
+    def get_idxs(self)->list[int]:
+        "fastai's: numbers of the items of an epoch; with `wgts` drawn by them. ValueError where these do not fit"
+        if self.wgts is None or not self.shuffle: return super().get_idxs()
+        if len(self.wgts) != len(self.dataset):
+            raise ValueError(f'{len(self.wgts)} wgts for {len(self.dataset)} items: give one for each')
+        return self.rng.choices(range(len(self.dataset)), list(map(float, self.wgts)), k=self.n)
 
     def _n_now(self): # items or patches of an epoch; None where that is not known
         patches = getattr(getattr(self.dataset, 'prepared', None), 'patches', None)
@@ -299,7 +333,8 @@ class MedDL(TfmdDL):
         **kwargs:Any, # What else is to differ, as in fastai
     )->TfmdDL:
         "fastai's: a loader like this one"
-        return super().new(dataset, cls, **{'prefetch': self.prefetch, **kwargs})
+        kept = dict(wgts=self.wgts) if dataset is None or dataset is self.dataset else {}
+        return super().new(dataset, cls, **{'prefetch': self.prefetch, **kept, **kwargs})
 
     def _left(self):
         "The transforms that are left to do; None where the prepared items are not on this loader's way"

@@ -21,6 +21,7 @@ from ..images.dicom_io import is_dicom, may_be_dicom
 from ..images.image_io import image_files, walk
 from ..images.rtstruct import read_structures
 from .dicom_table import dicom_table
+from .external_data import decathlon_cases, labelled_files
 
 # %% ../../nbs/data/15_sources.ipynb #c9994cc1
 @dataclass
@@ -36,6 +37,8 @@ class SourceTable:
     regions: dict = field(default_factory=dict) # {name: labels of a mask that make it up}, where they overlap
     covariates: list = field(default_factory=list) # columns that a network may be given beside the image
     notes: list = field(default_factory=list) # what was understood, and what was left over
+    # label of each region in a predicted mask, the later over the earlier; []: not declared
+    region_labels: list = field(default_factory=list)
 
     @property
     def images(self)->list:
@@ -128,11 +131,20 @@ def _labels_of(
     except (TypeError, ValueError, AttributeError):
         raise SourceError(f'{where}: its labels should be numbers with names, found {declared!r}') from None
     ignored = pairs.pop('ignore', None)
-    regions = {k: v for k,v in pairs.items() if isinstance(v, list)}
+    lists = any(isinstance(v, list) for v in pairs.values()) # then one label alone is a region too
+    regions = {k: v if isinstance(v, list) else [v] for k,v in pairs.items() if lists and v not in (0, [0])}
     classes = {v: k for k,v in pairs.items() if not isinstance(v, list)}
     for label in sorted({l for v in regions.values() for l in v} - set(classes)):
         classes[label] = f'label_{label}'
     return dict(sorted(classes.items())), ignored, regions
+
+def _region_labels(spec, regions, where): # nnU-Net's `regions_class_order`: a label for each region, in their order
+    order = spec.get('regions_class_order') or []
+    if not isinstance(order, list) or not all(isinstance(o, int) for o in order) or regions and order and len(
+            order) != len(regions):
+        raise SourceError(f"{where}: 'regions_class_order' should have a label for each of {', '.join(regions)}, found "
+                          f'{order!r}')
+    return list(order) if regions else []
 
 # %% ../../nbs/data/15_sources.ipynb #6588119d
 def _entries(spec, name, where): # dicts of one list of a JSON file; a bare name is an image
@@ -154,17 +166,15 @@ def read_decathlon(
     folder:str|Path, # a task's folder
 )->SourceTable:
     "A task of the Medical Segmentation Decathlon. Raises `SourceError`."
-    folder = Path(folder)
-    file = folder/'dataset.json'
-    spec = read_json(file, error=SourceError)
-    rows = [(r, s) for name,s in [('training','train'), ('validation','valid'), ('test','test')]
-            for r in _entries(spec, name, file)]
-    if not rows: raise SourceError(f"{file}: lists no case; expected a 'training' list of images and labels")
-    df = pd.DataFrame(_images_of([r for r,_ in rows], [folder], file)).assign(
-        mask=_paths([r.get('label') for r,_ in rows], [folder], file), split=[s for _,s in rows])
+    file = Path(folder)/'dataset.json'
+    try: cases, spec = decathlon_cases(folder)
+    except (OSError, ValueError) as e: raise SourceError(str(e)) from None
+    df = pd.DataFrame(_images_of(cases, [Path()], file)).assign(
+        mask=[c['label'] and str(c['label']) for c in cases], split=[c['split'] for c in cases])
     classes, ignored, regions = _labels_of(spec.get('labels', {}), file)
     return SourceTable(_with_names(df), 'Medical Segmentation Decathlon folder', 'segmentation', ['mask'], classes,
-                       [str(v) for _,v in sorted(spec.get('modality', {}).items())], ignored, regions)
+                       [str(v) for _,v in sorted(spec.get('modality', {}).items())], ignored, regions,
+                       region_labels=_region_labels(spec, regions, file))
 
 # %% ../../nbs/data/15_sources.ipynb #e3968b6e
 _channel = re.compile(r'(.+)_(\d{4})')
@@ -214,7 +224,8 @@ def read_nnunet(
     df = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(map(len, parts)) else pd.DataFrame()
     if not len(df): raise SourceError(f'{folder}/imagesTr: no files named CASE_0000…; expected nnU-Net\'s raw layout')
     return SourceTable(_with_names(df), 'nnU-Net raw folder', 'segmentation', ['mask'], classes,
-                       [str(v) for _,v in sorted(channels.items(), key=lambda o: int(o[0]))], ignored, regions, notes)
+                       [str(v) for _,v in sorted(channels.items(), key=lambda o: int(o[0]))], ignored, regions,
+                       notes=notes, region_labels=_region_labels(spec, regions, file))
 
 # %% ../../nbs/data/15_sources.ipynb #d97ee804
 def read_datalist(
@@ -234,7 +245,8 @@ def read_datalist(
     classes, ignored, regions = _labels_of(spec.get('labels', {}), file)
     if all(isinstance(l, str) for l in labels if l is not None):
         return SourceTable(_with_names(df, mask=_paths(labels, folders, file)), 'Auto3DSeg datalist', 'segmentation',
-                           ['mask'], classes, ignore_label=ignored, regions=regions)
+                           ['mask'], classes, ignore_label=ignored, regions=regions,
+                           region_labels=_region_labels(spec, regions, file))
     table = _with_names(df, label=labels)
     task, names, why = _task_of(table, ['label'], None)
     return SourceTable(table, 'Auto3DSeg datalist', task, ['label'], names, notes=[why])
@@ -289,8 +301,8 @@ def read_class_folders(
     inner = {f: _split_of(f.name) for f in _folders(folder)}
     split = {f: s for f,s in inner.items() if s and _folders(f)}
     tops = split if split and len(split) == len(inner) else {folder: 'train'}
-    rows = [dict(image=str(file), label=of.name, split=s) for top,s in tops.items() for of in _folders(top)
-            for file in image_files(of)]
+    rows = [dict(image=str(file), label=label, split=s) for top,s in tops.items()
+            for file,label in labelled_files(top)]
     if len({r['label'] for r in rows}) < 2:
         raise SourceError(f"{folder}: images of {len({r['label'] for r in rows})} classes; expected a folder for "
                           "each of "
@@ -551,6 +563,8 @@ def read_bids(
     *,
     image:str|list|None=None, # suffixes of the images, such as 'T1w'; None: those that every session has
     label:str|None=None, # column of participants.tsv to predict; None: masks, where there are some
+    # others that a network may be given; None: all beside masks, none beside a label
+    covariates:Sequence[str]|None=None,
 )->SourceTable:
     "A BIDS data set, with masks from its derivatives. Raises `SourceError`."
     folder = Path(folder)
@@ -567,7 +581,9 @@ def read_bids(
         about = pd.read_csv(people, sep='\t', dtype=dict(participant_id=str), na_values='n/a')
         df = df.merge(about.rename(columns=dict(participant_id='patient')), on='patient', how='left')
         df = _with_split(df, people)
-    covariates = [c for c in df.columns if c not in ('case','patient','mask','split') and not c.startswith('image')]
+    others = [c for c in df.columns if c not in ('case','patient','mask','split') and not c.startswith('image')]
+    for c in covariates or (): _column(df, 'label', c)
+    covariates = others if covariates is None and label is None else list(covariates or ())
     if label is None and df['mask'].notna().any():
         return SourceTable(_with_names(df), 'BIDS data set', 'segmentation', ['mask'], channels=suffixes,
                            covariates=covariates)
@@ -576,8 +592,10 @@ def read_bids(
         return SourceTable(_with_names(df), 'BIDS data set', channels=suffixes, covariates=covariates,
                            notes=["no masks in derivatives, and no label=… of participants.tsv was named"])
     task, classes, why = _task_of(df, [_column(df, 'label', label)], task)
-    return SourceTable(_with_names(df), 'BIDS data set', task, [label], classes, suffixes, notes=[why],
-                       covariates=[c for c in covariates if c != label])
+    notes = [why, *([f"participants.tsv has {', '.join(map(str, free))} too: covariates=[…] gives them to the network"]
+                    if not covariates and (free := [c for c in others if c != label]) else [])]
+    return SourceTable(_with_names(df), 'BIDS data set', task, [label], classes, suffixes, notes=notes,
+                       covariates=covariates)
 
 # %% ../../nbs/data/15_sources.ipynb #edefb172
 def _structures_of(

@@ -47,13 +47,18 @@ def MedMaskBlock(
     codes:Sequence[str]|None=None, # Names of the labels 0, 1, 2, …; None: not declared
     *,
     missing:str='error', # What a name is that a DICOM SEG or RTSTRUCT lacks: an 'error', or 'empty'
+    # A label that is none of these: its voxels are to change nothing; give it to `CustomLoss` too
+    ignore_label:int|None=None,
 )->TransformBlock:
     """A `TransformBlock` for segmentation masks. TypeError for `codes` that are no list, ValueError for another
-    `missing`"""
+    `missing`, and for an `ignore_label` that has a name"""
     if isinstance(codes, str): raise TypeError(f'codes is a list of names, background first, not {codes!r}')
     if missing not in ('error', 'empty'): raise ValueError(f"missing must be 'error' or 'empty', not {missing!r}")
     named = AddMaskCodes(codes=codes)
-    named.missing = missing
+    if ignore_label is not None and ignore_label in range(len(codes or [''])):
+        raise ValueError(f'ignore_label={ignore_label} is the number of a class: '
+                         f'{(codes or ["background"])[ignore_label]!r}')
+    named.missing, named.ignore_label = missing, ignore_label
     return TransformBlock(type_tfms=MedMask.create, item_tfms=named)
 
 # %% ../../nbs/data/11_vision_data.ipynb #1b123c59
@@ -289,6 +294,12 @@ class MedDataBlock(DataBlock):
         return next((getattr(t, 'missing', 'error') for t in self.default_item_tfms if isinstance(t, AddMaskCodes)),
                     'error')
 
+    @property
+    def ignore_label(self)->int|None:
+        "The label of masks whose voxels are to change nothing, or None"
+        return next((getattr(t, 'ignore_label', None) for t in self.default_item_tfms if isinstance(t, AddMaskCodes)),
+                    None)
+
     def _with_codes(self, tfms):
         "Item transforms, with the codes that were found in the data"
         return L(AddMaskCodes(self.codes) if self._settled and isinstance(t, AddMaskCodes) else t for t in tfms)
@@ -439,7 +450,8 @@ class MedDataBlock(DataBlock):
         for p in tfms if self.check and self.codes is not None else []:
             opener = next((t for t in p if isinstance(t, OpenMedMask)), None)
             if opener is None: continue
-            check_codes(read_from_items(Pipeline(p[:p.index(opener)]), items, 'the mask'), self.codes)
+            check_codes(read_from_items(Pipeline(p[:p.index(opener)]), items, 'the mask'), self.codes,
+                        ignore_label=self.ignore_label)
 
     def check_targets(self,
         items:pd.DataFrame|Sequence, # A data frame or a list
@@ -487,7 +499,10 @@ class MedDataBlock(DataBlock):
         for e in errors.values():                   # a mask of other values is no damage of one file: it is told
             if isinstance(e, LabelError): raise ValueError(str(e)) from e
         self._see_labels(entries, preparation)
-        return Prepared(entries, preparation.parts, preparation.steps, self.patches), errors
+        patches = self.patches
+        if patches is not None and patches.ignore_label is None:
+            patches = replace(patches, ignore_label=self.ignore_label)
+        return Prepared(entries, preparation.parts, preparation.steps, patches), errors
 
     def _see_labels(self, entries, preparation):
         "Whether prepared masks hold no label but those declared; where none are, the labels there are get names"
@@ -497,7 +512,7 @@ class MedDataBlock(DataBlock):
         for e,source in zip(entries, preparation.sources[at]):
             if e is None: continue
             part = e.open().meta['parts'][at]
-            labels = {part.get('lowest', .5), *map(int, part.get('classes', ()))}
+            labels = {part.get('lowest', .5), *map(int, part.get('classes', ()))} - {self.ignore_label}
             if self.codes is not None: check_label_numbers(source.mask, sorted(labels), self.codes)
             highest = max(highest, *labels)
         if self.codes is None and highest < 2**16 and not hasattr(opener, 'vocab'):

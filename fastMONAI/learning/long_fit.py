@@ -403,8 +403,9 @@ def _number(v):
 
 class _Sitting:
     "A fit in this process: what it has come to, and how it goes on"
-    def __init__(self, learn, asked, shorten, folder):
+    def __init__(self, learn, asked, shorten, folder, report=None):
         self.learn, self.asked, self.shorten, self.folder = learn, asked, shorten, Path(folder)
+        self.report = report
         self.facts = dict(format=1, done=0, total=asked.epochs, shortened=[], stopped=None, best_epoch=None,
                           best_value=None, history=[], finished=False, updates=0, way=None, options=None, scaler={},
                           smooth=[0, 0.])
@@ -546,7 +547,7 @@ class _Sitting:
 # %% ../../nbs/learning/07_long_fit.ipynb #66cc45ed
 class _Epochs(Callback):
     "Numbers the epochs over all sittings, validates where that is due, and judges each at its end"
-    order = -100
+    order, keeps_later = -100, True # the weights that are kept come after the fit
     def __init__(self, sitting): self._sitting, self._first = sitting, sitting.facts['done']
     def before_epoch(self):
         bar = getattr(getattr(self.learn, 'progress', None), 'mbar', None)
@@ -596,6 +597,8 @@ class _Writer(Callback):
         elif s.failed is None:
             try: s.write()
             except (OSError, ValueError) as e: s.failed = e
+        if s.report is not None and s.failed is None:
+            s.report(s.facts['done'], s.facts['total'], [dict(o) for o in s.facts['history']])
         if s.ended or s.failed is not None: raise CancelFitException
 
 # %% ../../nbs/learning/07_long_fit.ipynb #be04ca78
@@ -659,15 +662,19 @@ def long_fit(
     # After each epoch: (epochs done, planned, history) → planned from now on
     shorten:Callable[[int,int,list],int]|None=None,
     shortened:Sequence[Sequence[int]]=(), # [[epochs done, new number of epochs], …] of an earlier fit, to repeat it
+    # After each epoch: told the epochs done and planned, and the history so far
+    report:Callable[[int,int,list],Any]|None=None,
     progress:bool=True, # A line or a row an epoch
 )->FitResult:
     """Train by the one-cycle policy, or go on where the last sitting was killed. ValueError, in one line, for a `state`
     of another fit, for wrong arguments, and where the gradients of many steps in a row are not finite"""
     asked = _Asked(epochs, lr, seed, average, clip, monitor, higher_is_better, keep, pct_start, wd, validate_every,
                    patience, shortened, shorten is not None)
-    sitting = _Sitting(learn, asked, shorten, state)
+    sitting = _Sitting(learn, asked, shorten, state, report)
     _check_learner(learn, monitor)
     if not sitting.prepare():
         sitting.run(progress)
         _copy(sitting.live, sitting.kept())
+        for cb in learn.cbs:
+            if hasattr(type(cb), 'after_kept'): cb.after_kept()
     return sitting.result()

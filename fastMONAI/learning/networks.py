@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['MAX_PARAMETERS', 'MAX_TENSORS', 'register_network', 'unwrapped', 'first_output', 'build_network', 'check_described',
-           'network_name', 'network_spec']
+           'network_name', 'network_spec', 'ImageWithCovariates']
 
 # %% ../../nbs/learning/00_networks.ipynb #818aab7f
-import inspect, math, sys
+import inspect, math, re, sys
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from enum import Enum
 from functools import partial
+from itertools import chain
 
 import fastai.layers, torch
 from monai.networks import nets
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 from torch.optim.swa_utils import AveragedModel
+
+from ..data.covariates import covariate_scale, n_columns, standardised
 
 # %% ../../nbs/learning/00_networks.ipynb #02f5408b
 _monai = set("""AHNet AttentionUnet BasicUNet BasicUNetPlusPlus Classifier DenseNet DenseNet121 DenseNet169 DenseNet201
@@ -148,6 +151,18 @@ _LENGTHS = 11, 13 # times a divisor; none of them has these as a factor
 def _divisor(takes, among): # the smallest number `among` these whose multiples `takes` is true of, or None
     return next((d for d in among if all(takes(d*k) for k in _LENGTHS)), None)
 
+_SIZE_NAME = re.compile(r'^(in|input|img|image|spatial)_?(size|shape)$')
+
+def _made_for(network, takes, size): # the one size that it takes, or None; `size` with one other axis comes last
+    told = [v for m in network.modules() for k,v in (vars(m) | dict(vars(m).get('_made_with') or ())).items()
+            if _SIZE_NAME.match(k)]
+    told = [[v]*len(size) if isinstance(v, int) else [*v][-len(size):] for v in told
+            if isinstance(v, (int, list, tuple, torch.Size))]
+    lengths = [*range(8, 513, 8), *(n for n in range(9, 128) if n % 8)]
+    others = chain(([n]*len(size) for n in lengths),
+                   ([*size[:i], n, *size[i+1:]] for i in range(len(size)) for n in lengths))
+    return next((list(o) for o in chain(told, others) if len(o) == len(size) and takes(o)), None)
+
 def _fitting(takes, size): # (what divides each axis, the next larger size that fits); None if there is none
     if takes(size) or (d := _divisor(lambda n: takes([n]*len(size)), _DIVISORS)) is None: return None
     def along(i, n): return takes([n if j == i else d*_LENGTHS[0] for j in range(len(size))])
@@ -180,11 +195,15 @@ def size_misfit(
             return not same or list(y.shape[-len(spatial):]) == list(spatial)
         except Exception: return False
     size = list(image.shape[2:] if size is None else size)
-    if (found := _fitting(takes, size)) is None: return None
+    if takes(size): return None
+    def shown(o): return ' × '.join(map(str, o))
+    if (found := _fitting(takes, size)) is None:
+        fits = _made_for(twin, takes, size)
+        return fits and (f'{shown(size)} voxels, and the network was made for {shown(fits)}', fits)
     each, fits = found
-    shown, wanted = (' × '.join(map(str, o)) for o in (size, each))
-    if all(n % k == 0 for n,k in zip(size, each)): return f'{shown} voxels are too few for the network', fits
-    return f'{shown} voxels, and the network takes multiples of {each[0] if len(set(each)) == 1 else wanted}', fits
+    if all(n % k == 0 for n,k in zip(size, each)): return f'{shown(size)} voxels are too few for the network', fits
+    wanted = each[0] if len(set(each)) == 1 else shown(each)
+    return f'{shown(size)} voxels, and the network takes multiples of {wanted}', fits
 
 # %% ../../nbs/learning/00_networks.ipynb #245910df
 def _builders():
@@ -495,3 +514,45 @@ def spec_for(
         part, key = found
         part['args'][key] = [n] if isinstance(part['args'].get(key), list) else n
     return spec
+
+# %% ../../nbs/learning/00_networks.ipynb #1f7fc875
+@register_network
+class ImageWithCovariates(nn.Module):
+    "Joins the features of an image with the covariates of its case (late fusion)"
+    def __init__(self,
+        encoder:nn.Module, # of the image: gives (B, n_features)
+        n_features:int, # of an image
+        n_covariates:int, # columns, as `encode_covariates` gives them
+        n_out:int, # outputs
+        *,
+        hidden:int=16, # of the layer that sees the covariates alone
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.covariates = nn.Sequential(nn.Linear(2*n_covariates, hidden), nn.ReLU())
+        self.head = nn.Linear(n_features + 2*n_covariates + hidden, n_out)
+        for name, fill in dict(mean=0., scale=1., lacking=0.).items():
+            self.register_buffer(name, torch.full((n_covariates,), fill))
+
+    @property
+    def n_covariates(self)->int: return len(self.mean) # columns that it takes
+
+    def learn_scale(self,
+        rows:Tensor, # (rows, n_covariates) of the training rows
+        covariates:list, # as `covariates_of` gives them
+    )->None:
+        "From now on covariates are standardised by these rows; ValueError where their columns are others"
+        if n_columns(covariates) != len(self.mean):
+            raise ValueError(f'the covariates make {n_columns(covariates)} columns of numbers, and the network takes '
+                             f'{len(self.mean)}')
+        for k,v in covariate_scale(rows, covariates).items(): getattr(self, k).copy_(v)
+
+    def forward(self,
+        image:Tensor, # (B, C, *spatial)
+        covariates:Tensor|None=None, # (B, n_covariates), NaN for a missing number
+    )->Tensor: # (B, n_out)
+        "ValueError without covariates"
+        if covariates is None: raise ValueError('this network takes the covariates of each case beside its image')
+        known = standardised(covariates.float(), self.mean, self.scale, self.lacking)
+        seen = first_output(self.encoder(image)).flatten(1)
+        return self.head(torch.cat([seen, known, self.covariates(known)], 1))

@@ -37,7 +37,7 @@ from ..data.vision_augmentation import OneOf, RandomTransform, swap_channels
 from ..data.data_checks import image_paths
 from ..data.vision_data import patches_of
 from .networks import first_output, size_misfit, unwrapped, without_memory
-from .vision_loss import check_loss, knows_classes, output_levels, wrapped_loss
+from .vision_loss import check_loss, CustomLoss, knows_classes, output_levels, wrapped_loss
 from .training_step import AutoPrecision, FastStep, fused
 from .sliding_window import sliding_window
 
@@ -85,12 +85,13 @@ def as_before(
     "A context that puts back, when it is left by an error or an interruption, what was changed in `learn` in passing"
     restore = _snapshot(learn)
     try: yield learn
-    except BaseException:
+    except BaseException as e:
         with ExitStack() as stack:
             stack.callback(restore)
             restore()
             for cb in learn.cbs:
                 if isinstance(cb, (AutoPrecision, FastStep)): stack.callback(cb.close)
+                if fit and hasattr(type(cb), 'failed_fit'): stack.callback(cb.failed_fit, e)
             if fit: stack.callback(_end, learn)
         raise
 
@@ -142,8 +143,9 @@ def _opens(t, cls): return cls in (getattr(t, 'cls', None), getattr(t, '__self__
 
 def _are_masks(dls): return any(_opens(t, MedMask) for t in _steps(dls, -1))
 
-def _class_names(dls):
-    "The classes that are declared in `dls`, or None"
+def _class_names(dls, loss=None):
+    "The regions that a loss names, or the classes that are declared in `dls`; None where none are"
+    if regions := getattr(loss, 'regions', None): return list(regions)
     if _are_masks(dls): return next((t.codes for t in dls[0].after_item.fs if getattr(t, 'codes', None)), None)
     return dls.vocab if any(isinstance(t, (Categorize, MultiCategorize)) for t in _steps(dls, -1)) else None
 
@@ -152,6 +154,13 @@ def _task(dls):
     if _are_masks(dls): return 'segmentation'
     kinds = dict(classification=Categorize, regression=RegressionSetup)
     return next((k for t in _steps(dls, -1) for k,cls in kinds.items() if isinstance(t, cls)), None)
+
+def _check_ignored(dls, loss):
+    "ValueError where `dls` have masks with a label to be ignored, and the loss does not know it"
+    ignored = next((v for t in dls[0].after_item.fs if (v := getattr(t, 'ignore_label', None)) is not None), None)
+    if ignored is None or not isinstance(loss, CustomLoss) or loss.ignore_label == ignored: return
+    raise ValueError(f'label {ignored} of the masks is to be ignored, which the loss does not do: write CustomLoss('
+                     f'{type(loss.loss_func).__name__}(…), ignore_label={ignored})')
 
 def _check_outputs(n, names):
     "ValueError where a network with `n` outputs is not one for classes of these `names`"
@@ -226,7 +235,7 @@ class FitGuard(Callback):
                                  f'has {", ".join(n for n in names if n != "time")}')
     def after_pred(self):
         if self.checked or not self.yb or not knows_classes(self.learn.loss_func): return
-        self.checked, names = True, _class_names(self.dls)
+        self.checked, names = True, _class_names(self.dls, self.learn.loss_func)
         if names is not None: _check_outputs(output_levels(self.pred, self.yb[0])[0].shape[1], names)
     def files(self)->list:
         "Files of the images in the batch that the Learner is at; [] where they are not known"
@@ -262,7 +271,9 @@ def _wrong_size(network, xb, dls):
     if found is None: return None
     said, fits = found
     if patches is not None: return f'patches of {said}: patches=Patches({fits}) fits'
-    return f'{said}: PadOrCrop({fits}) or ResizeTo({fits}) in item_tfms makes them fit'
+    part = any(n < k for n,k in zip(fits, size or xb[0].shape[2:])) and _are_masks(dls)
+    return (f'{said}: PadOrCrop({fits}) or ResizeTo({fits}) in item_tfms makes them fit' +
+            (f', patches=Patches({fits}) trains on parts of them' if part else ''))
 
 # %% ../../nbs/learning/06_vision_learner.ipynb #910667ca
 class _Contexts(ContextManagers):
@@ -335,8 +346,10 @@ class Learner(FastaiLearner):
         if isinstance(self.loss_func, L): self.loss_func = self.loss_func[-1] # of all that the blocks bring
         if fused_opt: self.opt_func = fused(self.opt_func)
         check_loss(self.loss_func, _task(dls))
-        if _are_masks(dls): self.loss_func = wrapped_loss(self.loss_func)
-        names = _class_names(dls) if knows_classes(self.loss_func) else None
+        if _are_masks(dls):
+            self.loss_func = wrapped_loss(self.loss_func)
+            _check_ignored(dls, self.loss_func)
+        names = _class_names(dls, self.loss_func) if knows_classes(self.loss_func) else None
         if names is not None and (n := _n_outputs(model, dls)) is not None: _check_outputs(n, names)
         step, patches = [FitGuard(), FastStep(channels_last, compiled)], patches_of(dls)
         if precision is not None: step.append(AutoPrecision(precision))

@@ -24,6 +24,7 @@ from fastai.learner import Learner, Metric
 from monai.metrics import compute_confusion_matrix_metric, get_confusion_matrix
 from ..images.vision_core import MedMask, spacing_from
 from .networks import first_output
+from .vision_loss import region_masks
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #2d46c49c
 def _plain(x):
@@ -148,6 +149,20 @@ def _of_binary(metric, act, targ, spacing=None, **kwargs):
 def _of_multi (metric, act, targ, spacing=None, **kwargs):
     return _of_logits(metric, act, targ, spacing, _decode_multi,  **kwargs)
 
+# %% ../../nbs/learning/02_vision_metrics.ipynb #f52678c5
+def _of_labels(metric, act, targ, ignored, regions):
+    "Mean of `metric` over the images and the classes or `regions` of a label map `targ`, voxels of `ignored` left out"
+    act, targ, spacing = _batches(act, targ)
+    if targ.shape[1] != 1 or len(regions or ()) not in (0, act.shape[1]):
+        raise ValueError(f"the prediction is {tuple(act.shape)} and the target {tuple(targ.shape)}: expected a label "
+                         f"map of 1 channel, and {len(regions or ()) or 'all'} channels of logits")
+    counts = torch.ones_like(targ, dtype=torch.bool) if ignored is None else targ != ignored
+    if regions: pred, truth = act.float().sigmoid() >= .5, region_masks(targ, regions) > 0
+    else:
+        labels, n = _decode(act)
+        pred, truth = _channels(labels, n), _per_class(targ.masked_fill(~counts, 0), n, 'target')
+    return metric(pred & counts, truth & counts, spacing).mean()
+
 # %% ../../nbs/learning/02_vision_metrics.ipynb #2ba74c11
 def _dice(pred, targ, spacing):
     both, p, t = [o.flatten(2).sum(-1) for o in (pred & targ, pred, targ)]
@@ -172,10 +187,14 @@ def binary_dice_score(
 
 def multi_dice_score(
     act:Tensor, # Logits (B, C, …)
-    targ:Tensor|np.ndarray # Label map (B, 1, …) or one-hot mask (B, C, …)
+    targ:Tensor|np.ndarray, # Label map (B, 1, …) or one-hot mask (B, C, …)
+    *,
+    ignore_label:int|None=None, # Voxels of a label map that hold it do not count
+    regions:dict|None=None, # {name: labels that make it up}: a channel of `act` each, in place of the classes
 ) -> Tensor: # Scalar
-    "Mean Dice of the images and foreground classes; both empty: 1, one empty: 0"
-    return _of_multi(_dice, act, targ)
+    "Mean Dice of the images and foreground classes, or regions; both empty: 1, one empty: 0"
+    if ignore_label is None and not regions: return _of_multi(_dice, act, targ)
+    return _of_labels(_dice, act, targ, ignore_label, regions)
 
 # %% ../../nbs/learning/02_vision_metrics.ipynb #31552233
 def _sensitivity(pred, targ, spacing):
@@ -572,7 +591,8 @@ class AccumulatedDice(Metric):
     "Dice of the whole epoch, per class, from voxels summed over all batches"
     def __init__(self,
         n_classes:int=2, # Number of classes with the background: 2 for a model of one channel, else its channels
-        include_background:bool=False # Count the background in the mean?
+        *,
+        include_background:bool=False, # Count the background in the mean?
     ):
         if n_classes < 2: raise ValueError(f"n_classes counts the background too: at least 2, not {n_classes}")
         self.n_classes, self.include_background = n_classes, include_background

@@ -7,8 +7,8 @@ __all__ = ['ModelError', 'MedModel', 'model_of', 'ensemble_of']
 
 # %% ../../nbs/models/00_med_model.ipynb #91e942f8
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from itertools import chain
 from numbers import Real
 from pathlib import Path
@@ -28,11 +28,12 @@ from ..images.vision_plot import label_colors
 from ..images.vision_core import MedBase, MedImage
 from ..data.preprocessing import MedTransform, PadOrCrop, transforms_to_specs
 from ..data.vision_augmentation import RandomTransform, mirrors, named_axes, swap_channels
+from ..data.covariates import CovariateReader, check_covariates, encode_covariates, n_columns
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
 from ..data.vision_data import TASKS, patches_of, task_of
 from ..data.target_scale import check_scale, target_scale_of, unscaled
-from ..learning.networks import first_output, unwrapped
+from ..learning.networks import ImageWithCovariates, first_output, unwrapped
 from ..learning.vision_loss import activation_of, is_exclusive
 from ..learning.uncertainty import predictive_entropy
 from ..learning.training_step import autocast
@@ -76,6 +77,26 @@ def mean_logits(
     if activation == 'softmax' and y.shape[2] > 1: return temperature*y.log_softmax(2).logsumexp(0)
     return temperature*(F.logsigmoid(y).logsumexp(0) - F.logsigmoid(-y).logsumexp(0))
 
+# %% ../../nbs/models/00_med_model.ipynb #c83b69f2
+def region_labels_of(
+    regions:dict, # {name: labels that make it up}, in the order in which they are painted
+)->list[int]: # [] where there is a region that does not have exactly one label of its own
+    "The label of each region in a label map, from which the regions can be told again"
+    sets = list(map(set, regions.values()))
+    own = [s.difference(*sets[i+1:]) for i,s in enumerate(sets)]
+    return [min(o) for o in own] if all(len(o) == 1 for o in own) else []
+
+def label_map_of(
+    masks:Tensor, # (regions, *spatial), 1 inside
+    labels:Sequence[int], # of each region
+)->Tensor: # (1, *spatial), int32
+    "One map of labels from the masks of regions, the later painted over the earlier"
+    res = torch.zeros_like(masks[:1], dtype=torch.int32)
+    for label,mask in zip(labels, masks): res[0][mask > 0] = label
+    return res
+
+
+
 # %% ../../nbs/models/00_med_model.ipynb #c4f29652
 class ModelError(ValueError):
     "A saved model that cannot be read or written: one line, the file's name first"
@@ -90,6 +111,7 @@ class MedModel:
     classes:list[str] # labels of a segmentation from 0 (background) on, classes, or targets of a regression
     preprocessing:list = field(default_factory=list) # deterministic item transforms, in order
     activation:str|None = None # 'softmax' or 'sigmoid', from the network's output to probabilities; None: as it is
+    _:KW_ONLY
     exclusive:bool = True # one label a voxel? If not, each output channel is a mask of its own
     colors:list|None = None # [r, g, b] from 0 to 255 for each class; None: chosen
     patch_size:list[int]|None = None # voxels of a window; None: volumes are predicted whole
@@ -110,14 +132,21 @@ class MedModel:
     # axes whose mirror images it predicts too, and averages: 'LR', 'AP', … or numbers; see `inference`
     tta:list[str|int] = field(default_factory=list)
     overlap:float|list = .5 # of windows: share that the next one covers too
+    # {name: labels that make it up} of a segmentation whose classes are regions, which may overlap; {}: they are labels
+    regions:dict[str,list[int]] = field(default_factory=dict)
+    # label of each region in a label map, the later over the earlier; []: a mask has a channel for each region
+    region_labels:list[int] = field(default_factory=list)
+    covariates:list = field(default_factory=list) # what its networks see beside the image: see `covariates_of`
     source:str|None = None # 'user/name@commit' where it came from a repository; no part of a file
 
     def __post_init__(self):
         self._check_numbers()
         self._check_words()
         self._check_scale()
+        self._check_regions()
         self._check_members()
         self._check_tta()
+        self._check_covariates()
         self.colors = _colors(len(self.classes), self.task, self.exclusive) if self.colors is None else self.colors
         if len(self.colors) != len(self.classes):
             raise ValueError(f'{len(self.colors)} colours for {len(self.classes)} classes')
@@ -141,6 +170,16 @@ class MedModel:
         if self.task != 'regression': raise ValueError(f'a scale is for the targets of a regression, not {self.task}')
         check_scale(self.scale, len(self.classes))
 
+    def _check_regions(self):
+        if not self.regions and not self.region_labels: return
+        labels = [*self.region_labels, *chain.from_iterable(self.regions.values())]
+        if self.task != 'segmentation' or self.exclusive or list(self.regions) != list(self.classes):
+            raise ValueError('regions are the classes of a segmentation that may overlap, in their order')
+        if not all(_is_whole(v, MAX_CLASSES) for v in labels) or not all(map(len, self.regions.values())):
+            raise ValueError('regions are made up of labels, whole numbers from 1 on')
+        if self.region_labels and len(self.region_labels) != len(self.regions):
+            raise ValueError(f'{len(self.region_labels)} region_labels for {len(self.regions)} regions')
+
     def _check_members(self):
         if not isinstance(self.members, list) or not all(isinstance(m, nn.Module) for m in self.members):
             raise ValueError(f'members are networks in a list, not {str(self.members)[:100]}')
@@ -160,6 +199,14 @@ class MedModel:
                 if all(isinstance(a, str) or a < self.ndim for a in named): return
         except ValueError: pass
         raise ValueError(f"tta is a list of at most 3 axes, such as ['LR', 'AP'] or [0, 1], not {str(self.tta)[:50]}")
+
+    def _check_covariates(self):
+        check_covariates(self.covariates)
+        if self.covariates and self.task == 'segmentation':
+            raise ValueError('covariates stand beside the image of a classification or a regression, not segmentation')
+        takes, n = getattr(unwrapped(self.network), 'n_covariates', 0), n_columns(self.covariates)
+        if isinstance(unwrapped(self.network), ImageWithCovariates) and takes != n:
+            raise ValueError(f'the covariates make {n} columns of numbers, and the network takes {takes}')
 
     @property
     def networks(self)->list[nn.Module]: # all of them: `network`, and the `members`
@@ -227,12 +274,25 @@ class MedModel:
         for t in self.preprocessing: x = t(x, split_idx=1)
         return x
 
+    def known(self,
+        covariates:Mapping|Tensor|None, # {name: value} of a case; encoded, they are given back
+        where:str='the case', # for the error
+    )->Tensor|None: # (columns,) float32, NaN for a missing number; None for a model that sees the image alone
+        "The covariates of a case as its networks take them; ValueError where one is missing, or none are taken"
+        if not self.covariates and covariates is None: return None
+        if not self.covariates: raise ValueError(f'{where}: covariates are given, and this model sees the image alone')
+        if isinstance(covariates, Tensor): return covariates
+        return torch.from_numpy(encode_covariates(covariates, self.covariates, where=where)[0])
+
     def raw(self,
         x:Tensor, # (B, C, *spatial), on the network's device
+        known:Tensor|None=None, # (columns,) of the case that all of `x` is of, as `known` gives them
     )->Tensor: # (B, K, *spatial) or (B, K): logits, or values; of a deeply supervised network the finest
         """The network's output; of an ensemble what `activate` makes the mean of the networks' probabilities of, see
         `mean_logits`; ValueError where its channels are not those of the classes"""
-        ys = [first_output(n(x.as_subclass(Tensor))) for n in self.networks]
+        if self.covariates and known is None: self.known(None) # which says what is missing
+        beside = [known.to(x.device).expand(len(x), -1)] if self.covariates else []
+        ys = [first_output(n(x.as_subclass(Tensor), *beside)) for n in self.networks]
         for y in ys: self.check_outputs(y.shape[1])
         return mean_logits([y.float() for y in ys], self.activation, temperature=self.temperature)
 
@@ -255,10 +315,13 @@ class MedModel:
         x:Tensor, # (C, *spatial), preprocessed
         overlap:float|str|None=None, # of windows, where there are any; None: the model's own
         batch_size:int=2, # windows at a time
+        *,
+        covariates:Mapping|Tensor|None=None, # {name: value} of the case, for a model that sees them beside the image
     )->Tensor: # (K, *spatial) or (K,)
         """What the model says of one preprocessed image, in windows if it was trained on patches: the mean over its
         networks, and over the mirror images of its `tta`"""
-        predict, overlap = NetworkMean(self.each()).seeing(x), self.overlap if overlap is None else overlap
+        predict = NetworkMean(self.each(), known=self.known(covariates)).seeing(x)
+        overlap = self.overlap if overlap is None else overlap
         return predict.of_image(x, self.patch_size, overlap=overlap, batch_size=batch_size)
 
 # %% ../../nbs/models/00_med_model.ipynb #85be5c15
@@ -271,6 +334,7 @@ class NetworkMean:
     precision:str|None = None # 'bf16', 'fp16' or None
     disagreement:bool = False
     name:str = 'the image' # for the error
+    known:Tensor|None = None # covariates of the case, (columns,)
     flips:list = field(default_factory=lambda: [((), [])]) # see `mirrors`
     finite:Tensor|bool = True # is all that was said a number?
 
@@ -282,7 +346,7 @@ class NetworkMean:
     def one(self, m, x, axes, pairs):
         "Probabilities of model `m` for windows `x`, seen with `axes` mirrored"
         dims = [a+2 for a in axes]
-        with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x)
+        with autocast(x.device.type, self.precision): y = m.raw(x.flip(dims) if dims else x, self.known)
         p = m.activate(y)
         p = p.flip(dims) if dims and p.ndim == x.ndim else p
         # one output: of the second class
@@ -386,10 +450,11 @@ def _image(dls, network, preprocessing, patch_size):
     return weight.shape[1], list(per_axis(size if patch_size is None else patch_size, weight.ndim-2, 'size'))
 
 @torch.no_grad()
-def _n_outputs(network, channels, size):
+def _n_outputs(network, channels, size, covariates=()):
     "Channels of the network's output"
     p, training = next(network.parameters()), network.training
-    y = network.eval()(torch.zeros(1, channels, *size, device=p.device, dtype=p.dtype))
+    beside = [torch.zeros(1, n_columns(covariates), device=p.device)] if covariates else []
+    y = network.eval()(torch.zeros(1, channels, *size, device=p.device, dtype=p.dtype), *beside)
     network.train(training)
     return first_output(y).shape[1]
 
@@ -398,7 +463,7 @@ def check_without_memory(
     model:MedModel, # its network on the device `meta`
 ):
     "ValueError where the network would not have an output for each class. What cannot be told is seen when it predicts"
-    try: n = _n_outputs(model.network, model.channels, model.input_size or [64]*model.ndim)
+    try: n = _n_outputs(model.network, model.channels, model.input_size or [64]*model.ndim, model.covariates)
     except (RuntimeError, NotImplementedError, StopIteration, TypeError, ValueError, IndexError, AssertionError): return
     model.check_outputs(n)
 
@@ -415,12 +480,16 @@ def check_weights(
             raise ValueError(f'weight {k!r} holds NaN: the network would answer NaN to every image')
 
 # %% ../../nbs/models/00_med_model.ipynb #12daf3c9
+def _covariates(tls):
+    "What `tls` give the network beside the image"
+    return next((list(t.covariates) for t in tls[1].tfms.fs if isinstance(t, CovariateReader)), [])
+
 def _check_blocks(tls, n_inp):
-    "ValueError for items of more than one image and one target, with what to do instead"
-    if len(tls) == 2: return
+    "ValueError for items of more than one image, its covariates and one target, with what to do instead"
+    if len(tls) == 2 or len(tls) == 3 and n_inp == 2 and _covariates(tls): return
     images = sum(any(isinstance(t, OpenItem) or getattr(t, '__self__', None) is MedImage for t in tl.tfms.fs)
                  for tl in tls[:n_inp])
-    what = 'train on the image alone' if images < 2 else (
+    what = 'read the numbers by a CovariateReader, train on the image alone' if images < 2 else (
         'make the images channels of one, as fn_col=[…] of MedImageDataLoaders.from_df does')
     raise ValueError(f'a model that is saved, served or exported has one image and one target, and the items of this '
                      f'Learner have {n_inp} input(s), {images} of them images, and {len(tls)-n_inp} target(s): '
@@ -442,11 +511,15 @@ def model_of(
     patches = patches_of(dls)
     size = getattr(patches, 'size', None)
     channels, seen = _image(dls, network, preprocessing, size)
-    n = _n_outputs(network, channels, seen)
-    return MedModel(network, task, channels, len(seen), _classes(dls, task, tls[-1].tfms.fs, n), preprocessing,
-                    _activation(o.loss_func), task != 'segmentation' or n == 1 or is_exclusive(o.loss_func),
+    covariates = _covariates(tls) if len(tls) > 2 else []
+    n, regions = _n_outputs(network, channels, seen, covariates), getattr(o.loss_func, 'regions', {})
+    exclusive = not regions and (task != 'segmentation' or n == 1 or is_exclusive(o.loss_func))
+    return MedModel(network, task, channels, len(seen), list(regions) or _classes(dls, task, tls[-1].tfms.fs, n),
+                    preprocessing, _activation(o.loss_func), exclusive=exclusive,
+                    regions=regions, region_labels=region_labels_of(regions),
                     patch_size=None if size is None else seen, opening=opening,
-                    fill=float(getattr(patches, 'fill', 0.)), scale=getattr(target_scale_of(dls), 'scale', None))
+                    fill=float(getattr(patches, 'fill', 0.)), scale=getattr(target_scale_of(dls), 'scale', None),
+                    covariates=covariates)
 
 # %% ../../nbs/models/00_med_model.ipynb #182280d2
 _APART = 'network', 'members', 'metrics', 'training', 'info', 'versions', 'source' # what networks of an ensemble own

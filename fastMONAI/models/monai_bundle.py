@@ -19,7 +19,7 @@ from ..images.files import ArchiveError, read_json, unpack, write_json, write_te
 from ..images.geometry import per_axis
 from ..learning.networks import build_network, network_spec
 from ..learning.vision_learner import Learner
-from ..data.postprocessing import KeepLargest
+from ..data.postprocessing import FillHoles, KeepLargest, RemoveSmall
 from ..data.preprocessing import BinaryConverter, BraTSMaskConverter, CropForeground, NormalizeIntensity
 from ..data.preprocessing import PadOrCrop, Reorder, RescaleIntensity, Resample, ZNormalization
 from .med_model import MAX_NETWORKS, MedModel, ModelError, check_weights, check_without_memory
@@ -418,16 +418,21 @@ def _built(config, spec, device=None):
 # %% ../../nbs/models/04_monai_bundle.ipynb #16b5a5bd
 _ROOT = re.compile(r"\$\s*@bundle_root\s*\+\s*['\"]([^'\"]*)['\"]\s*$")
 
-def _weights_path(folder, given): # `given`: what a configuration, or the user, calls the file
+def _weights_names_of(given): # where a file of weights may be, in the bundle
     if isinstance(given, _Expression): given = found.group(1).lstrip('/') if (found := _ROOT.match(given)) else None
-    names = [str(given)] if given else ['models/model.pt', 'models/model.safetensors']
+    return [str(given)] if given else ['models/model.pt', 'models/model.safetensors']
+
+def _weights_path(folder, given): # `given`: what a configuration, or the user, calls the file
+    names = _weights_names_of(given)
     path = next((p for p in (_inside(folder, n) for n in names) if p.is_file()), None)
     if path is not None and path.suffix != '.ts': return path
     raise ModelError(f'{folder}: no weights in {" or ".join(names)}' + (
         '; model.ts is TorchScript, a program, and is not loaded' if (folder/'models/model.ts').exists() else ''))
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #2708ba9f
-def _read_state(path):
+def read_state(
+    path:Path, # of a file of weights
+)->dict: # {name: tensor}
     """A state dictionary, read as weights alone (`weights_only=True`): a file with anything else is refused with a
     ModelError"""
     try:
@@ -452,7 +457,7 @@ def _state_of(path, sketch):
     if path.stat().st_size > (most := 4*max_weights(sketch)): # an optimiser's moments may be there too
         raise ModelError(f'{path}: {path.stat().st_size:,} bytes, and the network of the configuration has at most '
                          f'{most:,}')
-    state = _read_state(path)
+    state = read_state(path)
     check_shapes(path, {k: v.shape for k,v in state.items()}, sketch)
     try:
         for k,v in state.items():
@@ -594,20 +599,51 @@ _HARMLESS = {'Activations', 'AsDiscrete', 'Invert', 'SaveImage'} | _OPENING
 
 def _largest(a):
     "`KeepLargestConnectedComponent` of MONAI with the arguments `a`; None where there is no equal"
-    if any(isinstance(v, _Expression) for v in a.values()): return None
     labels = a.get('applied_labels')
     try: return KeepLargest(labels if labels is None else listify(labels), a.get('num_components', 1),
                             together=a.get('independent', True) is False, connectivity=a.get('connectivity'))
     except (ValueError, TypeError): return None
 
-def _finishing(config, exclusive, resampled):
-    "(steps for the mask, what is not followed in words), as the postprocessing says"
-    steps, odd = [], []
+def _filled(a):
+    "The same of `FillHoles`"
+    labels = a.get('applied_labels') or None # as MONAI takes 0 and []
+    if isinstance(labels, list): labels = [k for k in labels if k != 0] or None
+    try: return FillHoles(labels, connectivity=a.get('connectivity') or None)
+    except (ValueError, TypeError): return None
+
+def _without_small(a, n, voxel_mm3):
+    "The same of `RemoveSmallObjects` for `n` labels; `voxel_mm3`: of a grid that is not the image's, or None"
+    size, together = a.get('min_size', 64), a.get('independent_channels', True) is False
+    how = dict(together=together, connectivity=a.get('connectivity', 1))
+    if not (together or n == 1) or not is_number(size) or size < 0 or how['connectivity'] is None: return None
+    try:
+        if a.get('by_measure', False) is True: return RemoveSmall(size, **how)
+        if voxel_mm3 is None: return RemoveSmall(0, min_voxels=math.ceil(size), **how)
+        return RemoveSmall(math.ceil(size)*voxel_mm3, **how)
+    except (ValueError, TypeError): return None
+
+def _step(name, a, n, voxel_mm3):
+    "The step of ours for MONAI's transform `name` with the arguments `a` on a map of `n` labels; None: there is none"
+    if any(isinstance(v, _Expression) for v in a.values()): return None
+    if name == 'KeepLargestConnectedComponent': return _largest(a)
+    if name == 'FillHoles': return _filled(a)
+    return _without_small(a, n, voxel_mm3) if name == 'RemoveSmallObjects' else None
+
+# %% ../../nbs/models/04_monai_bundle.ipynb #1cb880e0
+def _finishing(config, exclusive, n, spacing):
+    """(steps for the mask of `n` labels, what is not followed in words), as the postprocessing says; `spacing`: mm that
+    images are resampled to, or None"""
+    voxel_mm3 = None if spacing is None else math.prod(per_axis(spacing, 3, 'spacing'))
+    steps, odd, labels = [], [], False
     for name,a in _after(config):
-        if name == 'KeepLargestConnectedComponent' and exclusive and (step := _largest(a)) is not None:
-            steps.append(step)
+        if name == 'AsDiscrete': labels = a.get('to_onehot') in (None, False)
+        if name == 'Invert': voxel_mm3 = None
+        step = _step(name, a, n, voxel_mm3) if exclusive and (labels or name[:4] == 'Keep') else None
+        if step is not None: steps.append(step)
         elif name not in _HARMLESS: odd.append(f'{name}, which is left out')
-        if name == 'Invert' and resampled and a.get('nearest_interp', True) is not False:
+        if name == 'FillHoles' and step is not None and n > 1:
+            odd.append('FillHoles of MONAI overwrites labels that lie within another: background alone is filled')
+        if name == 'Invert' and spacing is not None and a.get('nearest_interp', True) is not False:
             odd.append('nearest_interp of Invert: probabilities are interpolated, and labels taken from these')
         if name == 'AsDiscrete' and a.get('threshold') not in (None, False, .5):
             odd.append(f'threshold={str(a["threshold"])[:50]} of AsDiscrete: it is 0.5')
@@ -630,10 +666,11 @@ def _described(config, meta, network, skip_unknown):
     text = {k: v for k,v in ((k, meta.at(m)) for k,m in told.items()) if isinstance(v, str)}
     metrics = {k: {'mean': {'value': v}} for k,v in (meta.at('eval_metrics') or {}).items() if is_number(v)}
     before = _preprocessing(config, key, skip_unknown)
-    after, odd = _finishing(config, exclusive, any(isinstance(t, Resample) for t in before)) if segments else ([], [])
+    spacing = next((t.spacing for t in before if isinstance(t, Resample)), None)
+    after, odd = _finishing(config, exclusive, max(n-1, 1), spacing) if segments else ([], [])
     if odd: warnings.warn(f'{config.path}: not followed here: {"; ".join(odd)}', stacklevel=2)
     return MedModel(network, task, channels, len(shape), _names(output, n, exclusive and segments), before, activation,
-                    exclusive or not segments, **_window(config, len(shape), skip_unknown), blended='logits',
+                    exclusive=exclusive or not segments, **_window(config, len(shape), skip_unknown), blended='logits',
                     postprocessing=after, metrics=metrics, info=text,
                     versions={k: str(meta.at(f'{m}_version')) for k,m in dict(monai='monai', torch='pytorch').items()})
 
@@ -652,17 +689,33 @@ def _model_in(config, meta, sketch, skip_unknown):
 # %% ../../nbs/models/04_monai_bundle.ipynb #efedd329
 def _states(folder, config, weights, sketch):
     "The weights of each network of a bundle"
+    return [_state_of(_weights_path(folder, o), sketch) for o in _given_weights(config, weights)]
+
+def _given_weights(config, weights=None):
+    "What the configuration calls the weights of each network"
     given = [weights or config.at('ckpt_path', 'checkpointloader::load_path', 'load_path')]
     more = config.at('member_ckpts') or []
     if not isinstance(more, list) or len(more) >= MAX_NETWORKS or not all(isinstance(o, str) for o in more):
         raise ModelError(f'{config.path}: member_ckpts is {str(more)[:50]!r}, expected names of at most '
                          f'{MAX_NETWORKS - 1} files')
-    return [_state_of(_weights_path(folder, o), sketch) for o in given + more]
+    return given + more
 
 def _network(config, spec, state):
     network = _built(config, spec)
     network.load_state_dict(state)
     return network.eval()
+
+# %% ../../nbs/models/04_monai_bundle.ipynb #8d276218
+BUNDLE_METADATA = 'configs/metadata.json'
+BUNDLE_CONFIGS = 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json' # the first that there is
+
+def bundle_weights(
+    folder:str|Path, # with the configurations of a bundle
+)->tuple[list[list[str]], int]: # for each network, names that its weights may have; the most bytes of one file
+    "What weights a bundle asks for. Raises `ModelError` or `FileNotFoundError` for configurations that are not read."
+    config = _read(Path(folder), *BUNDLE_CONFIGS)
+    sketch = _built(config, _network_spec(config), 'meta')
+    return [_weights_names_of(o) for o in _given_weights(config)], 4*max_weights(sketch)
 
 # %% ../../nbs/models/04_monai_bundle.ipynb #4dff9041
 def from_bundle(
@@ -682,8 +735,8 @@ def from_bundle(
             except ArchiveError as e: raise ModelError(str(e)) from None
             return from_bundle(next((p.parent.parent for p in sorted(Path(tmp).glob('*/configs/metadata.json'))),
                                     Path(tmp)), device, weights, skip_unknown=skip_unknown)
-    config = _read(folder, 'configs/inference.json', 'configs/evaluate.json', 'configs/train.json')
-    meta, spec = _read(folder, 'configs/metadata.json'), _network_spec(config)
+    config, meta = _read(folder, *BUNDLE_CONFIGS), _read(folder, BUNDLE_METADATA)
+    spec = _network_spec(config)
     sketch = _built(config, spec, 'meta')
     model = _model_in(config, meta, sketch, skip_unknown)
     states = _states(folder, config, weights, sketch)

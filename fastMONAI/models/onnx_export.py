@@ -57,6 +57,11 @@ def _check_network(network): # ValueError for NaN among its weights
 
 _TRANSFORMERS = 'SwinUNETR', 'UNETR', 'ViT'
 
+def _image_alone(model): # `model`, if that is all it sees
+    if not model.covariates: return model
+    raise ValueError(f'the model sees {", ".join(c["name"] for c in model.covariates)} beside the image, which a graph '
+                     'does not take yet: share it by save_model')
+
 def _example_size(model, size):
     "Voxels an axis of the image that is traced"
     if size is None: size = model.input_size or 64
@@ -165,7 +170,7 @@ def to_onnx(
 )->Path: # `path`
     """Write the network as an ONNX graph, checked against the network on a batch of another size, with all that a
     prediction needs in its metadata"""
-    model, path = model_of(learn_or_model), Path(path)
+    model, path = _image_alone(model_of(learn_or_model)), Path(path)
     if path.suffix != '.onnx': raise ValueError(f'{path}: expected a name that ends in .onnx')
     for n in model.networks: refuse_overwriting(path, getattr(unwrapped(n), 'path', None)) # a graph that it runs
     for n in model.networks: _check_network(n)
@@ -298,7 +303,7 @@ def to_torch_export(
 )->Path: # `path`
     """Write the network as PyTorch's exported program, with a batch of any size. Load such a file only from whom you
     trust: `torch.export.load` can run code"""
-    model, path = model_of(learn_or_model), Path(path)
+    model, path = _image_alone(model_of(learn_or_model)), Path(path)
     if path.suffix != '.pt2': raise ValueError(f'{path}: expected a name that ends in .pt2')
     for n in model.networks: _check_network(n)
     network, size = _Output(model, probabilities).eval(), _example_size(model, size)

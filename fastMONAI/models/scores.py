@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..images.geometry import to_labels
 from ..data.target_scale import unscaled
+from ..learning.vision_loss import region_masks
 from ..learning.vision_metrics import calculate_dsc
 from ..learning.vision_learner import Learner
 from .med_model import MedModel, model_of
@@ -240,11 +241,13 @@ def number_scores(
     return _score_table(rows, bootstrap)
 
 # %% ../../nbs/models/01_scores.ipynb #31221b52
-def _dice_metrics(model, items):
+def _dice_metrics(model, items, ignored=None):
     rows = []
     for x,y in items:
-        p = model.probabilities(x)
+        p, counts = model.probabilities(x), 1. if ignored is None else (y != ignored).float()
         pred = to_labels(p).float() if model.exclusive else (p >= .5).float()
+        if model.regions: y = region_masks(y[None], model.regions)[0]
+        pred, y = pred*counts, y*counts
         n = max(len(model.classes), 2)
         rows.append([float(calculate_dsc((pred == c)[None].float(), (y == c)[None].float())) for c in range(1, n)]
                     if model.exclusive else
@@ -276,11 +279,14 @@ def validation_metrics(
     model, dl = model or model_of(learn), learn.dls.valid
     n = len(dl.dataset)
     if n == 0: return {}
-    items = ((b[0][0], b[-1][0]) for b in dl.new(bs=1, num_workers=0, shuffle=False, drop_last=False))
+    items = ((b[0][0], b[-1][0], b[1][0] if model.covariates else None)
+             for b in dl.new(bs=1, num_workers=0, shuffle=False, drop_last=False))
     if model.task == 'segmentation':
-        return _dice_metrics(model, ((x, y.as_subclass(Tensor).to(model.device)) for x,y in items))
-    p, y = zip(*[(model.probabilities(x).cpu().numpy(), np.atleast_1d(torch.as_tensor(y).cpu().numpy()))
-                 for x,y in items])
+        return _dice_metrics(model, ((x, y.as_subclass(Tensor).to(model.device)) for x,y,_ in items),
+                             getattr(learn.loss_func, 'ignore_label', None))
+    p, y = zip(*[(model.probabilities(x, covariates=known).cpu().numpy(),
+                  np.atleast_1d(torch.as_tensor(y).cpu().numpy()))
+                 for x,y,known in items])
     p, y = np.stack(p), np.stack(y).astype(float)
     if model.task == 'classification': y = y[:,0].astype(int)
     if model.task != 'regression': return _class_metrics(model, p, y)

@@ -24,7 +24,7 @@ from fasttransform import Pipeline
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from monai.losses import DiceCELoss
+from monai.losses import DiceCELoss, DiceFocalLoss
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat, MSELossFlat
 
 from ..images.files import read_json, write_json, write_text, writing
@@ -34,7 +34,8 @@ from ..data.postprocessing import PostProcessing
 from ..data.data_checks import image_paths
 from ..data.target_scale import target_scale_of
 from ..data.training_facts import check_facts, training_facts
-from ..learning.networks import build_network, network_name, network_spec, spec_for, unwrapped
+from ..learning.networks import (ImageWithCovariates, build_network, network_name, network_spec, spec_for,
+                                          unwrapped)
 from ..learning.vision_loss import CustomLoss
 from ..learning.vision_learner import Learner
 from .med_model import MedModel, MAX_NETWORKS, MAX_VOXELS, ModelError, check_weights
@@ -145,7 +146,25 @@ def _how_well(model): # on which cases, as whoever scored it said: `training['sc
     return f'{_metric_table(model)}\n\n{where}' if model.metrics else '*Not measured.*'
 
 
+
 # %% ../../nbs/models/02_sharing.ipynb #124f6493
+def _covariates_table(model): # means and standard deviations are those of the first network's training rows
+    network, rows, at = unwrapped(model.network), [], 0
+    measured = isinstance(network, ImageWithCovariates)
+    for c in model.covariates:
+        if 'vocab' in c: told = ', '.join(map(escape, c['vocab']))
+        elif measured and (scale := float(network.scale[at])):
+            told = f'a number; mean in training {float(network.mean[at]):.4g}, standard deviation {1/scale:.4g}'
+        else: told = 'a number'
+        rows.append(f"| {escape(c['name'])} | {told} |")
+        at += len(c.get('vocab', ' '))
+    return '\n'.join(['| covariate | what it is |', '| --- | --- |', *rows])
+
+def _call_words(model): # the further arguments of `inference`
+    if not model.covariates: return "save_path='prediction.nii.gz'"
+    return 'covariates={' + ', '.join(f'{c["name"]!r}: …' for c in model.covariates) + '}'
+
+# %% ../../nbs/models/02_sharing.ipynb #6387fd88
 def _times(values): return '×'.join(f'{v:g}' for v in values)
 
 def _facts(model):
@@ -169,8 +188,9 @@ def _input_words(model):
     window = f' Windows of {_times(model.patch_size)} voxels.' if model.patch_size else ''
     several = f' {len(model.networks)} of it, whose probabilities are averaged.' if model.members else ''
     mirrored = f' Mirror images are averaged too, along {", ".join(map(str, model.tta))}.' if model.tta else ''
+    beside = f'\n\nBeside the image, of each case:\n\n{_covariates_table(model)}' if model.covariates else ''
     return (f"{model.channels} channel(s), {model.ndim}D. Preprocessing, which `inference` does by itself: "
-            f"`{steps}`.{window} Network: `{network_name(network_spec(model.network))}`.{several}{mirrored}")
+            f"`{steps}`.{window} Network: `{network_name(network_spec(model.network))}`.{several}{mirrored}{beside}")
 
 def _classes_table(model):
     head = 'label' if model.task == 'segmentation' else 'number'
@@ -180,6 +200,10 @@ def _classes_table(model):
                           '| --- | --- | --- | --- | --- |',
                           *(f'| {i} | {escape(c)} | {escape(u)} | {m:.4g} | {s:.4g} |'
                             for i,(c,u,m,s) in enumerate(rows))])
+    if model.regions:
+        rows = zip(model.region_labels or ['-']*len(model.regions), model.regions.items())
+        return '\n'.join(['| label in a file | region | labels of the training masks |', '| --- | --- | --- |',
+                          *(f"| {i} | {escape(c)} | {', '.join(map(str, of))} |" for i,(c,of) in rows)])
     return '\n'.join([f'| {head} | name |', '| --- | --- |',
                       *(f'| {i} | {escape(c)} |' for i,c in enumerate(model.classes))])
 
@@ -199,7 +223,7 @@ def model_card(
                 'Training data': (', '.join(listify(info.get('datasets'))) + '\n\n' if info.get('datasets') else '')
                 + _facts(model),
                 'How to load': f"```python\nfrom fastMONAI.vision_all import *\n\nmodel = {loading}\nprediction "
-                               "= inference(model, 'image.nii.gz', save_path='prediction.nii.gz')\n```",
+                               f"= inference(model, 'image.nii.gz', {_call_words(model)})\n```",
                 'Authors': ', '.join(listify(info.get('authors'))) or told('authors'),
                 'Versions': ', '.join(f'{k} {v}' for k,v in model.versions.items())}
     return (f'---\n{yaml.safe_dump(card_metadata(model), sort_keys=False, allow_unicode=True)}---\n\n# '
@@ -207,7 +231,7 @@ def model_card(
             '\n\n'.join(f'## {k}\n\n{v}' for k,v in sections.items()) + '\n')
 
 # %% ../../nbs/models/02_sharing.ipynb #279ee82e
-FORMAT, FORMAT_VERSION = 'fastMONAI model', 2 # 1: of one network, without mirror images
+FORMAT, FORMAT_VERSION = 'fastMONAI model', 2 # 1: of one network, without mirror images or regions
 _libraries = 'fastMONAI', 'torch', 'fastai', 'monai', 'torchio'
 
 def library_versions()->dict[str,str]:
@@ -238,7 +262,8 @@ def model_to_json(
 )->dict:
     "A model as JSON has it, without its networks"
     plain = {k: getattr(model, k) for k in _plain_fields}
-    if not model.tta: del plain['tta'] # of which older readers do not know
+    for k in ('tta', 'regions', 'region_labels', 'covariates'): # of which older readers do not know
+        if not plain[k]: del plain[k]
     return dict(preprocessing=transforms_to_specs(model.preprocessing),
                 postprocessing=transforms_to_specs(model.postprocessing),
                 classes=[dict(name=n, color=list(c)) for n,c in zip(model.classes, model.colors)]) | _defined(plain)
@@ -248,7 +273,8 @@ def _config(model, hashes):
     spec, *others = map(network_spec, model.networks)
     for i,o in enumerate(others, 2):
         if o != spec: raise ValueError(f'networks 1 and {i} of the ensemble were made with other arguments: {spec} {o}')
-    weights = dict(format_version=2, weights_sha256=hashes) if model.members or model.tta else dict(
+    newer = model.members or model.tta or model.regions or model.covariates
+    weights = dict(format_version=2, weights_sha256=hashes) if newer else dict(
         format_version=1, weights_sha256=hashes[0])
     return dict(format=FORMAT, network=spec) | weights | model_to_json(model)
 
@@ -376,9 +402,11 @@ _types = dict(preprocessing=list, postprocessing=list, classes=list, task=str, c
               activation=(str, type(None)), exclusive=bool, fill=(float, int), blend=str, blended=str,
               overlap=(float, int, list),
               temperature=(float, int), patch_size=(list, type(None)), scale=(dict, type(None)), opening=dict,
-              metrics=dict, training=dict, info=dict, versions=dict, tta=list)
+              metrics=dict, training=dict, info=dict, versions=dict, tta=list,
+              regions=dict, region_labels=list, covariates=list)
 # what older models do not have
-_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities', overlap=.5, tta=[])
+_LATER = dict(fill=0., scale=None, blend='gaussian', blended='probabilities', overlap=.5, tta=[],
+              regions={}, region_labels=[], covariates=[])
 _file_types = dict(format=str, format_version=int, network=dict, weights_sha256=list)
 
 
@@ -597,11 +625,12 @@ def _network(spec, state):
     return network.eval()
 
 # %% ../../nbs/models/02_sharing.ipynb #f3a229fb
-def _n_outputs(model, dls):
-    "Outputs of the network of `model`, and those that the targets of `dls` ask for"
+def _n_outputs(model, dls, regions=None):
+    "Outputs of the network of `model`, and those that `regions`, or the targets of `dls`, ask for"
     now = (
         1 if model.task == 'segmentation' and model.exclusive and model.activation == 'sigmoid' else len(model.classes)
     )
+    if regions: return now, len(regions)
     if model.task == 'segmentation':
         codes = next((t.codes for t in dls.valid.after_item.fs if getattr(t, 'codes', None) is not None), None)
         return now, now if codes is None or len(codes) == len(model.classes) else len(codes)
@@ -640,8 +669,9 @@ def _usual_loss(model, n):
     if model.task != 'segmentation':
         return dict(classification=CrossEntropyLossFlat, multilabel=BCEWithLogitsLossFlat,
                     regression=MSELossFlat)[model.task]()
-    return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True) if n > 1 and model.exclusive
-                      else DiceCELoss(sigmoid=True))
+    if model.exclusive: return CustomLoss(DiceCELoss(to_onehot_y=True, softmax=True) if n > 1
+                                          else DiceCELoss(sigmoid=True))
+    return CustomLoss(DiceFocalLoss(sigmoid=True, gamma=0), regions=model.regions) # Dice and binary cross-entropy
 
 def _take_over(network, state):
     "Load what fits of `state`; it names, and says, the tensors that stay new"
@@ -674,7 +704,9 @@ def to_learner(
     if member not in range(n := len(model.networks)):
         raise ValueError(f'member={member}: the model has {n} network(s), counted from 0')
     model = model.each()[member]
-    (now, n), channels, spec = _n_outputs(model, dls), _n_channels(model, dls), network_spec(model.network)
+    regions = model.regions if loss_func is None else getattr(loss_func, 'regions', None)
+    (now, n), channels = _n_outputs(model, dls, regions), _n_channels(model, dls)
+    spec = network_spec(model.network)
     same = n == now and channels == model.channels
     spec = spec_for(spec, n_out=None if n == now else n, n_in=None if channels == model.channels else channels)
     network = build_network(spec)

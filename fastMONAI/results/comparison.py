@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from ..images.vision_core import MedMask
 from ..data.postprocessing import FillHoles, KeepLargest, PostProcessing, RemoveSmall
-from ..models.scores import PatientBootstrap, mean_of
+from ..models.scores import PatientBootstrap, auc_of, macro_of, mean_of
 from .evaluation import Evaluation, evaluate_model
 from ..data.download import bars_are_seen
 
@@ -72,16 +72,33 @@ def _difference(name, of, metric, n_resamples):
 
 def _verdict(row, metric, names):
     "The row of all classes in a sentence"
-    unit = ' mm' if metric.endswith('_mm') else ''
+    unit, tested = ' mm' if metric.endswith('_mm') else '', f"Wilcoxon p = {row['p']:.2g}, "*(row['p'] == row['p'])
     low, high = (None, None) if row['low'] is None else sorted(abs(row[k]) for k in ('low', 'high'))
     if row['better']:
         other = names['a' if row['better'] == 'b' else 'b']
         return (f"{names[row['better']]} is better than {other}: {metric} differs by "
                 f"{abs(row['difference']):.3g}{unit} "
-                f"(95 % interval {low:.3g} to {high:.3g}, Wilcoxon p = {row['p']:.2g}, {row['patients']} patients).")
+                f"(95 % interval {low:.3g} to {high:.3g}, {tested}{row['patients']} patients).")
     within = 'no interval' if low is None else f"95 % interval {row['low']:.3g} to {row['high']:.3g}"
     return (f"No difference between {names['a']} and {names['b']} can be told: {metric} differs by "
-            f"{row['difference']:.3g}{unit} ({within}, Wilcoxon p = {row['p']:.2g}, {row['patients']} patients).")
+            f"{row['difference']:.3g}{unit} ({within}, {tested}{row['patients']} patients).")
+
+# %% ../../nbs/results/04_comparison.ipynb #e12ea414
+def _of_auc(a, b, names, n_resamples):
+    "The difference of the mean AUC over the classes of two classifications, as a `Comparison`"
+    def of(e):
+        parts = [d for _,d in e.cases.groupby('class', sort=False)]
+        by_case = [d.set_index('case').loc[a.cases.case.drop_duplicates()] for d in parts]
+        return macro_of([auc_of(d.probability.to_numpy(float), d.truth.to_numpy(bool)) for d in by_case])
+    bootstrap = PatientBootstrap(a.cases.drop_duplicates('case').patient, n_resamples=n_resamples)
+    one, other = of(a), of(b)
+    found = bootstrap(lambda w: other(w) - one(w))
+    told = found['low'] is not None and (found['low'] > 0 or found['high'] < 0)
+    row = {'class': 'mean', 'a': bootstrap(one)['value'], 'b': bootstrap(other)['value'],
+           'difference': found['value'], 'low': found['low'], 'high': found['high'], 'p': np.nan,
+           'patients': bootstrap.n_patients, 'better': ('b' if found['value'] > 0 else 'a') if told else ''}
+    return Comparison('auc', pd.DataFrame([row]), pd.DataFrame(columns=['case', 'a', 'b', 'difference']),
+                      _verdict(row, 'auc', names))
 
 # %% ../../nbs/results/04_comparison.ipynb #867cc2b0
 def compare(
@@ -90,7 +107,7 @@ def compare(
     table=None, # As for `evaluate_model`, where `a` or `b` is no evaluation
     split:str|None=None, # likewise
     *,
-    # A column of the cases; None: 'dice', of a classification 'accuracy' (or 'brier'), else 'error'
+    # A column of the cases; None: 'dice', of a classification 'accuracy' (or 'brier', or 'auc'), else 'error'
     metric:str|None=None,
     names:tuple[str, str]=('a', 'b'), # for the verdict
     n_resamples:int=1000, # samples of patients for the interval
@@ -102,10 +119,12 @@ def compare(
         raise TypeError('compare takes two evaluations, or models and the table= that they are evaluated on')
     a, b = [o if isinstance(o, Evaluation) else evaluate_model(o, table, split, **options) for o in (a, b)]
     if a.task != b.task: raise ValueError(f'one evaluation is of a {a.task}, the other of a {b.task}')
-    (one, metric), (other, _) = _values(a, metric), _values(b, metric)
+    auc = metric == 'auc' and a.task in ('classification', 'multilabel')
+    (one, metric), (other, _) = (_values(o, None if auc else metric) for o in (a, b))
     if alone := sorted({*one.index} ^ {*other.index}):
         raise ValueError(f'{len(alone)} cases and classes are in one evaluation only, such as '
                          f'{" of ".join(map(str, alone[0][::-1]))}')
+    if auc: return _of_auc(a, b, dict(zip('ab', names)), n_resamples)
     cases = pd.DataFrame(dict(a=one, b=other.reindex(one.index))).reset_index()
     cases['difference'] = cases.b - cases.a
     cases.insert(1, 'patient', cases.case.map(dict(zip(a.cases.case, a.cases.patient))))

@@ -20,11 +20,13 @@ from fastai.learner import Learner, replacing_yield
 from fastcore.imports import IN_NOTEBOOK
 from tqdm.auto import tqdm
 
+from ..images.dicom_io import drawing_kind
 from ..images.files import stem_of, write_json, write_text
 from ..images.image_io import image_files
 from ..images.vision_core import MedMask
 from ..data.data_checks import with_axes_of
 from ..data.download import bars_are_seen
+from ..data.prepared import MaskSource, drawing_of
 from ..data.preprocessing import BinaryConverter, BraTSMaskConverter
 from ..data.sources import COLUMNS, SourceTable, label_text, read_source
 from ..learning.vision_metrics import calculate_surface_metrics, lesion_counts
@@ -146,9 +148,16 @@ def _masks_of(folder, rows, every, options=()):
     return {c: files[known[c]] for c in rows.case}, [f'{len(left)} masks left over{more}'] if left else []
 
 # %% ../../nbs/results/02_evaluation.ipynb #4f46da7a
+def _covariates_in(rows, model): # of each row, in their order; ValueError where the table lacks a column
+    names = [c['name'] for c in model.covariates]
+    if lost := [n for n in names if n not in rows]:
+        raise ValueError(f"the model sees {', '.join(names)} beside the image, and the table has no column {lost[0]!r}")
+    return rows[names].to_dict('records')
+
 def _predicted(models, rows, images, out, progress, options):
     "The rows of `predict_folder`, one for each of `rows`, in their order; ValueError where a case failed"
     files = rows[images[0]].tolist() if len(images) == 1 else rows[images].values.tolist()
+    if models[0].covariates: options = dict(covariates=_covariates_in(rows, models[0])) | options
     found = predict_folder(models, files, out, progress=progress, **options)
     if len(failed := found[found.status == 'failed']):
         raise ValueError(f'{len(failed)} of {len(found)} cases could not be predicted, such as '
@@ -161,7 +170,11 @@ def _files_of(found, rows, out, options):
     return {c: Path(out)/f'{name}{ending}' for c,name in zip(rows.case, found.case)}
 
 # %% ../../nbs/results/02_evaluation.ipynb #b92c0ded
-def _on_grid_of(truth, pred, files):
+def on_grid_of(
+    truth:MedMask, # (1, *spatial)
+    pred:MedMask, # (C, *spatial)
+    files:Sequence, # what the two are called in an error: the prediction first
+)->tuple[MedMask,bool]:
     "`pred` on the grid of `truth`, and whether it had to be resampled; ValueError where the two do not meet"
     grid = with_axes_of(pred.geometry, truth.geometry)
     if grid.ndim != truth.n_spatial:
@@ -207,9 +220,12 @@ def _structures_of(pred, truth, names, source, files, binary=False):
     sets = {v: [k] for k,v in names.items()} | {k: list(v) for k,v in source.regions.items()}
     return {name: (np.isin(pred, of), np.isin(truth, of)) for name,of in sets.items()}
 
-def _overlapping_of(pred, truth, classes, source, files):
-    "{name: (predicted, true)} of masks (classes, *spatial), and a truth of labels (1, *spatial) or as many channels"
-    by_name = {str(v): [k] for k,v in source.classes.items()} | source.regions
+def _overlapping_of(pred, truth, classes, source, files, model=None):
+    """{name: (predicted, true)} of masks (classes, *spatial), or of labels (1, *spatial) as `model` writes its regions,
+    and a truth of labels or as many channels"""
+    own = model.regions if model is not None else {}
+    by_name = own | {str(v): [k] for k,v in source.classes.items()} | source.regions
+    if own and model.region_labels: pred = np.stack([np.isin(pred[0], own[c]) for c in classes])
     if len(truth) == len(classes) > 1: return {c: (pred[i] > 0, truth[i] > 0) for i,c in enumerate(classes)}
     if lost := [c for c in classes if c not in by_name]:
         raise ValueError(f'{files[1]}: nothing says which labels make up {lost[0]!r}: name it in the regions of the '
@@ -217,6 +233,17 @@ def _overlapping_of(pred, truth, classes, source, files):
     return {c: (pred[i] > 0, np.isin(truth[0], by_name[c])) for i,c in enumerate(classes)}
 
 # %% ../../nbs/results/02_evaluation.ipynb #b079c8c4
+def true_mask(
+    row:object, # a case, with its `mask` and what the source's columns of images hold
+    source:SourceTable,
+)->MedMask:
+    """The mask of a case; of a DICOM segmentation or structure set the labels that the source names, on its series'
+    grid. Raises `ImageError` where one of them is not there"""
+    if drawing_kind(row.mask) is None: return MedMask.create(row.mask)
+    names = [str(v) for _,v in sorted(source.classes.items())]
+    return drawing_of(MaskSource(row.mask, getattr(row, source.images[0])), names or None).mask()
+
+# %% ../../nbs/results/02_evaluation.ipynb #add0ef46
 def _found_names(files, rows):
     "{label: name} of all labels that masks hold, where nothing gives them names"
     labels = {int(k) for f in [*files.values(), *rows['mask']] for k in np.unique(MedMask.create(f).numpy())}
@@ -231,12 +258,12 @@ def _segmentation_rows(files, rows, source, models, progress, options):
     res, n_resampled = [], 0
     for o in tqdm(rows.itertuples(), total=len(rows), desc='scoring', disable=not (progress and bars_are_seen())):
         pair = files[o.case], o.mask
-        truth = MedMask.create(o.mask)
-        pred, resampled = _on_grid_of(truth, MedMask.create(pair[0]), pair)
+        truth = true_mask(o, source)
+        pred, resampled = on_grid_of(truth, MedMask.create(pair[0]), pair)
         n_resampled += resampled
         p, t = (x.as_subclass(torch.Tensor).numpy() for x in (pred, truth))
         ignored = (t == source.ignore_label).any(0) if source.ignore_label is not None else None
-        pairs = _overlapping_of(p, t, models[0].classes, source, pair) if overlapping else _structures_of(
+        pairs = _overlapping_of(p, t, models[0].classes, source, pair, models[0]) if overlapping else _structures_of(
             p[0], t[0], names, source, pair, binary)
         for name,(a,b) in pairs.items():
             if ignored is not None: a, b = a & ~ignored, b & ~ignored
@@ -282,10 +309,9 @@ def _class_summary(p, y, classes, specificity, bootstrap):
                                    digits=3)
     return class_scores(p, y, classes, specificity=specificity, bootstrap=bootstrap), report
 
-def _class_evaluation(found, rows, source, model, specificity, bootstrap):
+def _class_evaluation(values, rows, source, classes, specificity, bootstrap):
     "Cases, summary and report of a classification"
-    classes = list(model.classes)
-    p, y = np.array([[v[c] for c in classes] for v in found['values']]), _true_classes(rows, source, classes)
+    p, y = np.array([[v[c] for c in classes] for v in values]), _true_classes(rows, source, classes)
     n = np.arange(len(classes))
     hot, answers = (y > 0, p >= .5) if y.ndim == 2 else (y[:, None] == n, p.argmax(1)[:, None] == n)
     cases = pd.DataFrame([{'case': r.case, 'patient': r.patient, 'class': c, 'probability': p[i,k],
@@ -293,13 +319,12 @@ def _class_evaluation(found, rows, source, model, specificity, bootstrap):
                           for i,r in enumerate(rows.itertuples()) for k,c in enumerate(classes)])
     return cases, *_class_summary(p, y, classes, specificity, bootstrap)
 
-def _number_evaluation(found, rows, source, model, bootstrap):
+def _number_evaluation(values, rows, source, names, bootstrap):
     "Cases and summary of a regression"
-    names = list(model.classes)
     columns = names if all(n in rows.columns for n in names) else list(source.targets)
     if len(columns) != len(names):
         raise ValueError(f"the model predicts {', '.join(names)}, the table has {', '.join(map(str, columns))}")
-    p, y = np.array([[v[n] for n in names] for v in found['values']]), rows[columns].to_numpy(float)
+    p, y = np.array([[v[n] for n in names] for v in values]), rows[columns].to_numpy(float)
     cases = pd.DataFrame([{'case': r.case, 'patient': r.patient, 'class': n, 'predicted': p[i,k], 'truth': y[i,k],
                            'error': p[i,k] - y[i,k]} for i,r in enumerate(rows.itertuples()) for k,
                            n in enumerate(names)])
@@ -367,6 +392,25 @@ class Evaluation:
         if self.report: write_text(folder/'report.txt', self.report)
         return folder
 
+# %% ../../nbs/results/02_evaluation.ipynb #c194d11a
+def evaluation_of(
+    values:Sequence[dict], # of each row {class: probability}, or {target: value}
+    rows:pd.DataFrame, # of the source, with their truth
+    source:SourceTable,
+    classes:Sequence[str], # names in `values`
+    *,
+    split:str|None=None, # that is evaluated, for the record
+    specificity:float=.9, # as for `evaluate_model`
+    bootstrap:PatientBootstrap|None=None, # None: a thousand samples of the patients
+)->Evaluation:
+    "Scores of predicted classes or numbers. Raises `ValueError` as `evaluate_model` does"
+    classes, bootstrap = list(classes), bootstrap or PatientBootstrap(rows.patient)
+    used = dict(n_resamples=len(bootstrap.counts))
+    if source.task == 'regression':
+        return Evaluation('regression', *_number_evaluation(values, rows, source, classes, bootstrap), '', split, used)
+    return Evaluation(source.task, *_class_evaluation(values, rows, source, classes, specificity, bootstrap), split,
+                      used | dict(specificity=specificity))
+
 # %% ../../nbs/results/02_evaluation.ipynb #81a83a0e
 def evaluate_model(
     # A `Learner`, a `MedModel`, a folder of `save_model`, a list of these (an ensemble), a folder of masks, or a
@@ -391,7 +435,7 @@ def evaluate_model(
     masks, source = isinstance(models, Path), _source(table, models)
     rows = _rows(source, split, task := 'segmentation' if masks else models[0].task)
     tell_opened(model, split)
-    bootstrap, used = PatientBootstrap(rows.patient, n_resamples=n_resamples), dict(n_resamples=n_resamples)
+    bootstrap = PatientBootstrap(rows.patient, n_resamples=n_resamples)
     if masks: found, notes = _masks_of(models, rows, source.table, options | dict(out=out) if out else options)
     with tempfile.TemporaryDirectory() as tmp:
         if not masks: found, notes = _predicted(models, rows, source.images, out or tmp, progress, options), []
@@ -400,12 +444,10 @@ def evaluate_model(
             files = found if masks else _files_of(found, rows, out or tmp, options)
             cases, more = _segmentation_rows(files, rows, source, models, progress, of_masks)
             if out is None and not masks: cases['prediction'] = '' # which is gone
-            return Evaluation(task, cases, _segmentation_summary(cases, bootstrap), '', split, used | of_masks,
-                              notes + more)
-    if task == 'regression':
-        return Evaluation(task, *_number_evaluation(found, rows, source, models[0], bootstrap), '', split, used)
-    return Evaluation(task, *_class_evaluation(found, rows, source, models[0], specificity, bootstrap), split,
-                      used | dict(specificity=specificity))
+            return Evaluation(task, cases, _segmentation_summary(cases, bootstrap), '', split,
+                              dict(n_resamples=n_resamples) | of_masks, notes + more)
+    return evaluation_of(found['values'], rows, source, models[0].classes, split=split, specificity=specificity,
+                         bootstrap=bootstrap)
 
 # %% ../../nbs/results/02_evaluation.ipynb #ef1c0db9
 def pooled(
@@ -432,6 +474,7 @@ def pooled(
         summary, report = _class_summary(table('probability').astype(float), y, names, first.settings['specificity'],
                                          bootstrap)
     return Evaluation(first.task, cases, summary, report, first.split, first.settings, notes)
+
 
 
 # %% ../../nbs/results/02_evaluation.ipynb #a0c49ee1

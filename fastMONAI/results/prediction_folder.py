@@ -7,10 +7,12 @@ __all__ = ['predict_folder']
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #a10f0c03
 import hashlib, inspect, json, multiprocessing, os, re, shutil, tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -47,12 +49,12 @@ def _by_case(files, channels):
     return [sorted(fs) for fs in groups.values()]
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #f4f079e7
-def _cases(source, channels, results=()):
-    """{name of the output without ending: path, or list of paths} of a folder, without the files `results` in it, or
-    of a list"""
+def _cases(source, channels, results=(), only=None):
+    """{name of the output without ending: path, or list of paths} of a folder, without the files `results` in it and
+    those that `only` is false of, or of a list"""
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         files, base = [f for f in image_files(source) if not _is_in(f, results)], Path(source)
-        inputs = files if channels == 1 else _by_case(files, channels)
+        inputs = files if channels == 1 else _by_case([f for f in files if only is None or only(f)], channels)
     else:
         given = [source] if isinstance(source, (str, Path)) else source
         inputs = [[Path(p) for p in o] if isinstance(o, (list, tuple)) else Path(o) for o in given]
@@ -60,7 +62,10 @@ def _cases(source, channels, results=()):
         base = Path(os.path.commonpath([f.parent for f in first])) if first else Path('.')
     if not inputs and not isinstance(source, (str, Path)): raise ValueError('there are no images to predict')
     if not inputs: raise ValueError(f'{source}: there is no image in this folder')
-    return _named(inputs, base)
+    cases = _named(inputs, base) # of all that are there, so that a name does not depend on what is chosen of them
+    if only is not None: cases = {n: o for n,o in cases.items() if all(map(only, listify(o)))}
+    if not cases: raise ValueError(f'{source}: none of its {len(inputs)} images was chosen')
+    return cases
 
 def _is_in(path, folders_and_files):
     path = Path(os.path.realpath(path)) if folders_and_files else path
@@ -110,7 +115,8 @@ def _model_signature(models):
             if v.numel(): h.update(v.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         steps = transforms_to_specs([*m.preprocessing, *m.postprocessing])
         parts = [m.task, m.channels, steps, m.classes, m.activation, m.temperature, m.exclusive, m.patch_size, m.fill,
-                 m.opening, m.scale, m.blend, m.blended]
+                 m.opening, m.scale, m.blend, m.blended, *([m.covariates] if m.covariates else [])]
+        if m.regions: parts += [m.regions, m.region_labels]
         h.update(json.dumps([_words(m.network), *parts]).encode())
     return h.hexdigest()
 
@@ -184,6 +190,7 @@ class _Job:
     model:str # signature
     options:dict # of `inference`
     said:dict # the same, for the record
+    known:dict = field(default_factory=dict) # {case: its covariates}
 
 def _own(record, present):
     "Endings of the files that are as they were written; a mask of several files counts as one"
@@ -217,14 +224,15 @@ def _one_case(models, name, file, job):
     row = dict(case=name, file=str(file[0] if isinstance(file, list) else file), status='failed', why='')
     try:
         place = _Place(job.out, name, job.endings)
-        now = dict(version=1, source=Signatures().of(listify(file)), model=job.model, options=job.said)
+        beside = {'covariates': _words(job.known[name])} if name in job.known else {}
+        now = dict(version=1, source=Signatures().of(listify(file)), model=job.model, options=job.said | beside)
         record, present = place.look()
         why = _reasons(record, now, place, present)
         if record and not why: return row | dict(status='done before') | read_json(place.path('.json'))
         own = _own(record, present)
         why += place.keep(present, [e for e in present if e not in own])
         row['why'] = '; '.join(why)
-        try: found = inference(models, file, **job.options)
+        try: found = inference(models, file, covariates=job.known.get(name), **job.options)
         except Exception:
             row['why'] = '; '.join(why + place.keep(present, own))
             place.record_path.unlink(missing_ok=True)
@@ -291,6 +299,12 @@ def _alone_in(out):
         lock.release()
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #b00489e8
+def _check_call(out, options):
+    "TypeError for an option that `inference` has not; ValueError where `out`, or what it lies in, is a file"
+    if unknown := set(options) - set(_OPTIONS):
+        raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
+    _check_folder(out)
+
 def _check_folder(out):
     "ValueError where `out`, or what it lies in, is a file"
     there = next(p for p in (out, *out.absolute().parents) if os.path.lexists(p))
@@ -393,13 +407,14 @@ def _put_table(rows, out):
     return _put_shared(out, 'predictions', 'table', write)
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #2252726c
-def _told(rows, n, progress, kept):
+def _told(rows, n, progress, kept, after_case=None):
     "The rows, with a bar, and a line for each case that failed or was done anew"
     res = []
     with tqdm(total=n, desc='cases', disable=not (progress and bars_are_seen())) as bar:
         for words in kept: bar.write(words)
         for row in rows:
             res.append(row)
+            if after_case is not None: after_case(row)
             if row['status'] == 'failed':
                 bar.write(f"{row['case']}: {row['error']}{' (' + row['why'] + ')' if row['why'] else ''}")
             elif row['why']: bar.write(f"{row['case']}: {row['status']}: {row['why']}")
@@ -407,6 +422,29 @@ def _told(rows, n, progress, kept):
     return res
 
 # %% ../../nbs/results/01_prediction_folder.ipynb #4fcec904
+def _covariates_of(cases, given, model, in_order):
+    """{case: {name: value}} for the inputs `cases`; ValueError where a case has none. `in_order`: may `given` be in the
+    order of the cases?"""
+    if not model.covariates and given is None: return {}
+    names = [c['name'] for c in model.covariates]
+    if not model.covariates: raise ValueError('covariates are given, and this model sees the image alone')
+    table = isinstance(given, pd.DataFrame)
+    if table and 'case' in given: found = {str(r['case']): r for r in given.to_dict('records')}
+    elif given is None: found = {}
+    elif in_order and len(given) == len(cases):
+        found = dict(zip(cases, given.to_dict('records') if table else given))
+    else:
+        raise ValueError(f'{len(given)} rows of covariates for {len(cases)} cases: give a table with a column '
+                         'case, or, '
+                         'for a list of images, a row for each')
+    res = {}
+    for case in cases:
+        row = found.get(case, found.get(case.rpartition('/')[2], {}))
+        model.known(row, case) # it says what is missing
+        res[case] = {n: row[n] for n in names}
+    return res
+
+# %% ../../nbs/results/01_prediction_folder.ipynb #a4f698a7
 def predict_folder(
     model:Learner|MedModel|str|Path|list, # As for `inference`
     source:str|os.PathLike|list, # A folder of images, or a list of paths (or of lists of paths, one a channel)
@@ -415,6 +453,9 @@ def predict_folder(
     ending:str='.nii.gz', # Format of the masks
     workers:int=1, # Cases at once, each in a process of its own
     progress:bool=True, # Show a progress bar, in a notebook or a terminal?
+    covariates:pd.DataFrame|Sequence[Mapping]|None=None, # a table with a column `case`, or a row for each of a list
+    only:Callable[[Path], bool]|None=None, # Of the images in a folder, which to predict; None: all
+    after_case:Callable[[dict], None]|None=None, # Is called with a case's row when the case is done
     **options, # As for `inference`: `overlap`, `tta`, `postprocess`, `uncertainty`, …
 # A row a case: case, file, status ('done', 'done before', 'done anew', 'failed'), why, error, and what was found
 )->pd.DataFrame:
@@ -423,28 +464,26 @@ def predict_folder(
     For each case the hidden folder `.predictions` in `out` records the content of its files, the model, the options,
     and the content of what was written. A case that does not match its record (another image of this name, another
     model, other options, a file that is gone or was changed) is done anew, and `why` says so. What then lies in its
-    place and is not as it was written, such as a mask that was corrected by hand, or of an earlier version, is never
-    overwritten: it moves to the folder `kept` in `out`. The record of a case that is not in `source` is left alone.
-    `predictions.csv` in `out` has a row for each case of `source`.
+    place and is not as it was written, such as a mask that was corrected by hand, is never overwritten: it moves to the
+    folder `kept` in `out`. `predictions.csv` there has a row for each case of `source`; records of others stay.
 
     Raises `ValueError` before anything is done: where a result would overwrite an image, where two results would be one
-    file, where there is no image, while another process writes there, or for an ending that no mask is written with;
-    `TypeError` for an argument that is none."""
-    if unknown := set(options) - set(_OPTIONS):
-        raise TypeError(f'predict_folder has no argument {sorted(unknown)[0]!r}')
+    file, where there is no image, or a covariate of one is missing, while another process writes there, or for an
+    ending that no mask is written with; `TypeError` for an argument that is none."""
     models, out = members(model), Path(out)
-    _check_folder(out)
+    _check_call(out, options)
     masks, named = models[0].task == 'segmentation', models[0].task == 'segmentation' and models[0].exclusive
     endings = _endings(ending, masks)
-    cases = _cases(source, models[0].channels, _results(out))
+    cases = _cases(source, models[0].channels, _results(out), only)
     _check_places(cases, out, endings, ['predictions.csv', *(['labels.ctbl', 'labels.label'] if named else [])])
-    job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending, models))
+    known = _covariates_of(cases, covariates, models[0], isinstance(source, (list, tuple)))
+    job = _Job(out, ending, endings, _model_signature(models), options, _described(options, ending, models), known)
     with _alone_in(out):
         kept = _keep_others(out, 'predictions', ['.csv'], out/'.predictions'/'table')
         (out/'predictions.csv').unlink(missing_ok=True) # until there is another
-        kept += _put_label_names(models, out, ending) if named else []
+        if named: kept += _put_label_names(models, out, ending)
         rows = _in_processes(models, cases, workers, job) if workers > 1 else (
             _one_case(models, n, f, job) for n,f in cases.items())
-        told = {r['case']: r for r in _told(rows, len(cases), progress, kept)}
+        told = {r['case']: r for r in _told(rows, len(cases), progress, kept, after_case)}
         for words in _put_table(rows := [told[n] for n in cases], out): print(words)
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ __all__ = ['Prediction', 'inference']
 
 # %% ../../nbs/results/00_vision_inference.ipynb #93d9c049
 import os, shutil, tempfile, warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,12 +27,13 @@ from ..images.geometry import Geometry, per_axis, restore_labels, to_labels
 from ..images.image_io import source_files
 from ..data.postprocessing import PostProcessing
 from ..data.preprocessing import BraTSMaskConverter, Reorder, transforms_to_specs
-from ..models.med_model import MedModel, NetworkMean, model_of
+from ..models.med_model import label_map_of, MedModel, NetworkMean, model_of
 from ..models.sharing import load_model
 from ..learning.networks import size_misfit
 from ..learning.training_step import device_precision
 from ..learning.uncertainty import case_uncertainty, near_foreground, predictive_entropy
 from ..images.vision_core import MedBase, MedImage, MedMask
+from ..data.covariates import encode_covariates
 from ..data.data_checks import image_paths
 from ..data.prepared import OpenItem
 from ..data.training_facts import unlike_training, warn_unlike
@@ -103,6 +104,8 @@ class Prediction:
     units:list = field(default_factory=list) # of the values of a regression, '' where it is not known
     # what is unlike the training images, a line each; see `UnlikeTrainingWarning`
     warnings:list = field(default_factory=list)
+    overlapping:bool = False # is each channel of `labels` a mask of its own, and class?
+    region_labels:list = field(default_factory=list) # of such channels: the label that a file gets, see `MedModel`
 
     @property
     def label(self)->str|list|None:
@@ -119,7 +122,8 @@ class Prediction:
         "Voxels and millilitres of each label; None where there are no labels"
         if self.labels is None: return None
         ml, x = abs(np.linalg.det(self.geometry.affine[:3,:3])) / 1000, self.labels.as_subclass(Tensor)
-        first, names = int(len(x) == 1), dict(enumerate(self.classes)) # classes that overlap have no background
+        # classes that overlap have no background
+        first, names = int(len(x) == 1 and not self.overlapping), dict(enumerate(self.classes))
         if first: counts = torch.bincount(x.flatten().long(), minlength=len(self.classes))[1:].tolist()
         else: counts = [int(o.sum()) for o in x]
         return pd.DataFrame([dict(label=i, name=names.get(i, f'label {i}'), voxels=n, ml=n*ml)
@@ -132,15 +136,18 @@ class Prediction:
         # Write the labels' names and colours beside a mask? Other files of their names stay. (DICOM holds them itself)
         names:bool=True,
     )->Path:
-        """Write the mask, or what was found. Raises `ValueError` where that would overwrite a file that it was made
-        from."""
+        """Write the mask, or what was found; of regions one map of labels, where the model knows which. Raises
+        `ValueError` where that would overwrite a file that it was made from."""
         refuse_inputs(written_files(path), [self.source, *self.inputs])
         if self.labels is None: return write_json(path, self.summary())
         if Path(path).suffix.lower() == '.dcm':
             return write_seg(path, self.labels, self.source, self.classes, self.colors)
         one_file = self.source is not None and Path(self.source).is_file()
-        path = self.labels.save(path, like=self.source if one_file else None)
-        if names and len(self.labels) == 1: _put_names(path, self.classes, self.colors)
+        labels = self.labels
+        if self.region_labels:
+            labels = MedMask(label_map_of(labels.as_subclass(Tensor), self.region_labels), affine=labels.affine)
+        path = labels.save(path, like=self.source if one_file else None)
+        if names and len(self.labels) == 1 and not self.overlapping: _put_names(path, self.classes, self.colors)
         return path
 
     def summary(self)->dict:
@@ -169,7 +176,7 @@ class Prediction:
             if 'title' not in kwargs: ax.set_title('\n'.join(filter(None, (ax.get_title(), words))), fontsize=10)
             return ax
         x, names = self.labels.as_subclass(Tensor), self.classes
-        if len(x) > 1: # classes that overlap: the later over the earlier
+        if len(x) > 1 or self.overlapping: # classes that overlap: the later over the earlier
             x, names = (x*torch.arange(1, len(x)+1).view(-1, *[1]*(x.ndim-1))).amax(0), ['', *names]
         return show_mask_overlay(image, x, convention=convention, **{'names': names, **kwargs})
 
@@ -238,7 +245,8 @@ def members(
     if not models: raise ValueError('inference needs a model')
     first = models[0]
     for m in models[1:]:
-        for what in ('task', 'classes', 'channels', 'ndim', 'exclusive', 'units'):
+        for what in ('task', 'classes', 'channels', 'ndim', 'exclusive', 'regions', 'region_labels',
+                     'units', 'covariates'):
             if (a := getattr(first, what)) == (b := getattr(m, what)): continue
             raise ValueError(f'models of an ensemble differ in {what}: {a!r} and {b!r}')
     for m in models:
@@ -317,6 +325,14 @@ def _unlike(models, image):
     return res
 
 # %% ../../nbs/results/00_vision_inference.ipynb #87f2cc11
+def _opened_case(models, file, covariates, name):
+    "The image, its covariates as networks take them, and what is unlike the training or not known, a line each"
+    first, known = models[0], models[0].known(covariates, name)
+    unknown = encode_covariates(covariates, first.covariates, where=name)[1] if first.covariates else []
+    image = MedImage.create(file, **first.opening)
+    return image, known, [*_unlike(models, image), *unknown]
+
+# %% ../../nbs/results/00_vision_inference.ipynb #f9403865
 def inference(
     # A `Learner`, a `MedModel` (perhaps an ensemble), the folder that `save_model` wrote, or a list of these
     model:FastaiLearner|MedModel|str|Path|list,
@@ -326,8 +342,7 @@ def inference(
     save_path:str|os.PathLike|None=None,
     *,
     overlap:float|str|list|tuple|None=None, # Of windows: share that the next one covers, or 'auto'; None: the model's
-    # Voxels of a window, for a model that was trained on whole images too; None: as it was trained
-    patch_size:int|list|tuple|None=None,
+    patch_size:int|list|tuple|None=None, # Voxels of a window, whatever it was trained on; None: as it was trained
     # Average over mirror images? True, or axes of the network's grid as 0 or 'AP', 'LR', 'IS'; None: the model's own
     tta:bool|int|str|list|tuple|None=None,
     postprocess:Callable[..., Any]|list|PostProcessing|None=None, # Transforms of the mask, after the model's own
@@ -337,22 +352,24 @@ def inference(
     precision:str|None='auto',
     batch_size:int=2, # Windows at a time
     progress:bool=False, # Show a progress bar?
+    covariates:Mapping|None=None, # {name: value} of the case, where the model sees them beside the image
 )->Prediction: # On the image's own grid
     """Predict one image, on its own grid, with an `UnlikeTrainingWarning` where it is unlike the training's. Raises
-    `ValueError`, before any work, where `save_path` is a file of the image, and after it where it answers NaN."""
+    `ValueError`, before any work, where `save_path` is a file of the image or a covariate is missing, and after NaN."""
     paths, inputs = image_paths(file), paths_of(file)
     if save_path is not None: refuse_inputs(written_files(save_path), [inputs])
     models = members(model)
-    first, image = models[0], MedImage.create(file, **models[0].opening)
-    findings = _unlike(models, image)
-    warn_unlike(', '.join(map(str, paths or inputs)) or 'the image', findings)
+    first, name = models[0], ', '.join(map(str, paths or inputs)) or 'the image'
+    image, known, findings = _opened_case(models, file, covariates, name)
+    warn_unlike(name, findings)
     mirrored = any(own_tta(m, tta) is not False for m in models)
     several = uncertainty and first.task != 'regression' and (len(models) > 1 or mirrored)
-    predict = NetworkMean(models, tta, _precision(precision, first), several, ', '.join(map(str, paths)) or 'the image')
+    predict = NetworkMean(models, tta, _precision(precision, first), several, name, known)
     share = first.overlap if overlap is None else overlap
     values, seen = _predicted(predict, image, patch_size, dict(overlap=share, batch_size=batch_size, progress=progress))
     found = Prediction(first.task, first.classes, first.colors, image.geometry, source=inputs[0] if paths else None,
-                       inputs=inputs, units=first.units if first.task == 'regression' else [], warnings=findings)
+                       inputs=inputs, units=first.units if first.task == 'regression' else [], warnings=findings,
+                       overlapping=not first.exclusive, region_labels=list(first.region_labels))
     _fill(found, values, seen, first, postprocess, probabilities, uncertainty, predict.disagreement)
     if save_path is not None: found.save(save_path)
     return found
