@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from ..images.files import refuse_overwriting, write_text, writing
+from ..images.files import refuse_overwriting, unpack, write_text, writing
 from ..images.image_io import read_header
 from ..images.vision_core import MedImage
 from ..data.preprocessing import transforms_to_specs
@@ -327,9 +327,10 @@ def run_submission(
     entry:str|Path, # the zip that `write_submission` wrote
     folder:str|Path, # of pictures
 )->list: # of (name in the folder, class)
-    "What the zip's own script says of the pictures in a folder. Raises `ValueError`, with its last line, if it fails."
+    """What the zip's own script says of the pictures in a folder: its code is run, so give a zip that you trust. Raises
+    `ValueError`, with the script's last line, if it fails, and `ArchiveError` for a damaged zip"""
     with tempfile.TemporaryDirectory() as at:
-        with zipfile.ZipFile(entry) as z: z.extractall(f'{at}/unpacked')
+        unpack(entry, f'{at}/unpacked')
         (Path(at)/'empty').mkdir()
         script = f'{at}/unpacked/docker_code_inference/inference_on_test.py'
         done = subprocess.run([sys.executable, '-I', '-c', _ALONE, script, '--in', os.path.abspath(folder), '--out',

@@ -396,7 +396,7 @@ IN_TIME = .85, 1.05 # of a budget: what a training should take on a quiet machin
 def _beside(used, left): # what is said of `used` seconds beside those that are left
     if left is None or IN_TIME[0]*left <= used <= IN_TIME[1]*left: return ''
     if used > left: return f', more than the {time_in_words(left)} that are left: the least is one epoch'
-    return f'; {time_in_words(left - used)} are left over, since more of either would gain little'
+    return f'; {time_in_words(left - used)} are left over: no rule has a use for them'
 
 def spend(
     plan:TrainingPlan,
